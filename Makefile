@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+#
+# One Makefile. `make help` lists what there is to do; everything is built below $(B).
+# A folder that builds something of its own brings a fragment (FOLDER/FOLDER.mk), included
+# below; it may use every variable of this file down to "Objects".
+
+B ?= build
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+NASM    ?= nasm
+OBJCOPY ?= objcopy
+PYTHON  ?= python3
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# ---- Flags --------------------------------------------------------------------------
+
+IS_CLANG := $(findstring clang,$(CC))
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wsign-conversion -Wundef -Wvla       \
+        -Wstrict-prototypes -Wmissing-prototypes -Wmissing-declarations -Wredundant-decls \
+        -Wcast-qual -Wcast-align -Wpointer-arith -Wwrite-strings -Wformat=2               \
+        -Wswitch-enum -Wimplicit-fallthrough -Wold-style-definition -Wnested-externs
+WARN += $(if $(IS_CLANG),-Wthread-safety,-Wlogical-op -Wduplicated-cond -Wduplicated-branches)
+
+COMMON := -std=gnu11 -I. $(WARN) -MMD -MP -ffile-prefix-map=$(CURDIR)/=
+
+# DEBUG=1: unoptimised, for a debugger. NDEBUG=1: a release, whose ASSERTs vanish.
+OPT := $(if $(DEBUG),-Og,-O2) -g $(if $(NDEBUG),-DNDEBUG)
+
+# Freestanding code of any kind: the kernel, tdboot and the emulator build on it.
+FREESTANDING := $(COMMON) $(OPT) -ffreestanding -fno-pic -mno-red-zone -mgeneral-regs-only \
+                -fno-strict-aliasing -fno-common -fno-stack-protector -fcf-protection=none \
+                -fno-asynchronous-unwind-tables
+KCFLAGS := $(FREESTANDING) -mcmodel=kernel
+# Assembly may .incbin what was built, by its path below $(B).
+KASFLAGS := $(KCFLAGS) -I$(B) -Wa,-I$(B)
+
+# The same sources as a Linux program, for tests and tools.
+HOST := $(COMMON) -g -fno-strict-aliasing
+HCFLAGS  := $(HOST) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+            -fno-omit-frame-pointer
+TOOL_CFLAGS := $(HOST) -O2
+
+# ---- Sources ------------------------------------------------------------------------
+
+PRODUCT  := boot core mm drivers vmx tdx vm mgmt guest-abi tdboot
+KFOLDERS := core mm drivers vmx tdx vm vm/dev mgmt sha384 guest-abi boot
+
+KERNEL_SRC := $(sort $(foreach d,$(KFOLDERS),$(wildcard $(d)/*.c $(d)/*.S $(d)/*.asm)))
+KERNEL_OBJ := $(KERNEL_SRC:%=$(B)/kernel/%.o)
+
+# Hosted: what needs the real machine is assembly, core/hw.c or named *_hw.c, and
+# tests/fake/ stands in for it.
+HOSTED_FOLDERS := core mm tdx vm vm/dev mgmt guest-abi sha384 tests/model
+HOSTED_SRC := $(sort $(filter-out core/hw.c %_hw.c,$(wildcard $(HOSTED_FOLDERS:%=%/*.c))))
+UNIT_SRC   := $(HOSTED_SRC) $(sort $(wildcard tests/unit/*.c tests/fake/*.c))
+UNIT_OBJ   := $(UNIT_SRC:%=$(B)/host/%.o)
+
+# ---- What to build ------------------------------------------------------------------
+
+# Fragments add what they build to IMAGES (products) and TEST_IMAGES.
+IMAGES      := $(B)/redoubt.elf
+TEST_IMAGES := $(B)/guest/vmlinuz $(B)/guest/initrd.gz
+
+-include boot/boot.mk tdboot/tdboot.mk tests/emu/emu.mk tests/guest/guest.mk
+-include tests/trace/trace.mk tools/tools.mk
+
+all: $(IMAGES) $(TOOLS) ## build the images and the tools, print the images' SHA-384
+	@cd $(B) && sha384sum $(IMAGES:$(B)/%=%)
+
+machine: $(IMAGES) $(TEST_IMAGES) ## all that a boot of the emulated machine needs
+
+run: deps ## boot the emulated TDX machine under UEFI; leaves you at Redoubt's shell
+	@$(MAKE) --no-print-directory machine
+	@tests/emu/boot-td --build $(B) --boot uefi --interactive $(RUN_OPTIONS)
+
+run-grub: deps ## the same under GRUB (Multiboot2)
+	@$(MAKE) --no-print-directory machine
+	@tests/emu/boot-td --build $(B) --boot grub --interactive $(RUN_OPTIONS)
+
+deps: ## install the Debian packages that building and testing need and this machine lacks
+	@tools/deps/install-packages.sh $(B)
+
+# ---- Checks -------------------------------------------------------------------------
+
+check: deps ## every test: lint, check-unit, check-trace, check-emu
+	@$(PYTHON) tests/check-all.py --make "$(MAKE)" --build $(B)
+
+check-unit: $(B)/unit ## host unit tests under ASan and UBSan; T=SUBSTRING selects
+	@$(B)/unit $(T)
+
+check-emu: machine ## boots of the emulated machine; T=SUBSTRING selects
+	@$(PYTHON) tests/emu/check_emu.py --build $(B) $(T)
+
+lint: ## layers, format, tidy, headers, what must not compile or link; T=SUBSTRING selects
+	@$(PYTHON) tests/lint/lint.py --build $(B) --cc "$(CC)" $(T)
+
+loc: ## lines of code per folder, without blanks and comments
+	@$(PYTHON) tests/lint/loc.py
+
+clean: ## remove $(B)
+	rm -rf $(B)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | expand -t 16
+
+# ---- Objects ------------------------------------------------------------------------
+
+# Changed flags rebuild everything that was built with others.
+FLAGS := $(CC) $(KCFLAGS) $(HCFLAGS)
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
+
+$(B)/kernel/%.c.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(KCFLAGS) -c $< -o $@
+$(B)/kernel/%.S.o: %.S $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(KASFLAGS) -c $< -o $@
+$(B)/kernel/%.asm.o: %.asm $(B)/flags
+	@mkdir -p $(@D)
+	$(NASM) -felf64 -Werror -I. -MD $(@:.o=.d) -MP -o $@ $<
+$(B)/host/%.c.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(HCFLAGS) -c $< -o $@
+$(B)/tool/%.c.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -c $< -o $@
+
+# Anything the linker script does not name, and any warning, fails the link.
+KLDFLAGS := -nostdlib -static -Wl,-T,linker.ld -Wl,--orphan-handling=error   \
+            -Wl,--fatal-warnings -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+            -Wl,-z,noexecstack
+$(B)/redoubt.elf: $(KERNEL_OBJ) linker.ld
+	$(CC) $(KLDFLAGS) -o $@ $(KERNEL_OBJ)
+
+$(B)/unit: $(UNIT_OBJ)
+	$(CC) $(HCFLAGS) $^ -o $@
+
+FORCE:
+.PHONY: all machine run run-grub deps check check-unit check-trace check-emu lint loc clean \
+        help FORCE
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
