@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a boot path (UEFI loader, Multiboot2 entry) tells the kernel. Built by the
+ * boot path in memory that the memory map marks BOOT_MEM_RESERVED; physical addresses.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "core/addr.h"
+
+#define BOOT_INFO_MAGIC     UINT64_C(0x7462756f64657231)
+#define BOOT_MAX_RANGES     512
+#define BOOT_MAX_MODULES    32
+#define BOOT_NAME_MAX       64
+
+enum boot_mem_kind {
+	BOOT_MEM_USABLE,   /* free RAM */
+	BOOT_MEM_RESERVED, /* firmware, holes, and everything not listed */
+	BOOT_MEM_ACPI,     /* ACPI tables; RAM, but kept */
+	BOOT_MEM_KERNEL,   /* image, boot_info, boot page tables */
+	BOOT_MEM_MODULE,   /* a file, see modules */
+};
+
+struct boot_range {
+	hpa_t base;
+	uint64_t size;
+	enum boot_mem_kind kind;
+};
+
+/* A file loaded by the boot path; 4K-aligned, the rest of its last page is zero. */
+struct boot_module {
+	char name[BOOT_NAME_MAX];
+	hpa_t base;
+	uint64_t size;
+};
+
+struct boot_info {
+	uint64_t magic;
+	char boot_path[16];        /* "uefi" or "multiboot2" */
+	hpa_t rsdp;                /* 0 if none */
+	uint32_t range_count;
+	uint32_t module_count;
+	struct boot_range ranges[BOOT_MAX_RANGES]; /* ascending, not overlapping */
+	struct boot_module modules[BOOT_MAX_MODULES];
+};
+
+/* The module of that name, or NULL. Defined in core/boot_info.c. */
+const struct boot_module *boot_module_find(const struct boot_info *bi, const char *name);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "core/compiler.h"
+
+/*
+ * Error: we, the hardware or the configuration are wrong. Warn: a guest misbehaved.
+ * Info: once per boot or TD. Debug: may contain guest data.
+ */
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* A .c file defines LOG_TAG ("tdx", "vm", ...) before its first include. */
+#ifndef LOG_TAG
+#define LOG_TAG "hv"
+#endif
+
+/* Messages above this level are dropped; `log =` in redoubt.cfg and the shell's `log` set it. */
+extern enum log_level log_threshold;
+
+/*
+ * Formats "[sec.usec] cpuN tag: message" into the ring and, if at or below the
+ * threshold, to the sink. Callable in any context, also from interrupt handlers.
+ */
+void log_write(enum log_level level, const char *tag, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Who prints finished lines (the UART driver registers itself); NULL = ring only. */
+typedef void (*log_sink_fn)(const char *text, size_t length);
+void log_set_sink(log_sink_fn sink);
+
+/* Calls `emit` once per line still in the ring, oldest first. */
+void log_replay(void (*emit)(void *ctx, const char *line), void *ctx);
+
+/* vsnprintf subset: d i u x X p s c %, flags 0 - #, width, precision, l ll z. Always terminates. */
+int format_v(char *buf, size_t size, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
+int format(char *buf, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* A plain `if`, not `#if`: a disabled message is still type-checked. */
+#define log_at(level, ...)                                                                     \
+	do {                                                                                   \
+		if ((level) <= log_threshold)                                                  \
+			log_write((level), LOG_TAG, __VA_ARGS__);                              \
+	} while (0)
+
+#define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * redoubt.cfg: `[redoubt]` and `[td NAME]` sections of `key = value` lines, `;` and `#`
+ * comments. Pure and freestanding: the EFI loader, the kernel, the tools and the
+ * fuzzer compile the same file. A mistake is reported with its line and what was
+ * expected; the rest of the file still counts.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/log.h"
+#include "core/power_action.h"
+#include "vm/td_config.h"
+
+#define CONFIG_MAX_TDS 16
+
+struct config {
+	uint16_t console_port;      /* 0x3f8 for com1 */
+	uint32_t console_baud;
+	enum log_level log;
+	enum power_action on_exit;
+	enum power_action on_panic;
+	char autostart[TD_NAME_MAX * 4]; /* names separated by blanks or commas */
+	struct td_config tds[CONFIG_MAX_TDS];
+	unsigned td_count;
+	unsigned error_count;
+};
+
+/* "redoubt.cfg:12: memory: expected SIZE like 512M, found '12x'" */
+typedef void (*config_error_fn)(void *ctx, const char *message);
+
+/* Parses `text` (not terminated) into *out, defaults for what is not said. Never fails as a whole. */
+void config_parse(const char *text, size_t length, struct config *out, config_error_fn on_error, void *ctx);
+
+/* Every file name the text mentions (kernel, initrd, firmware), once each; used by the EFI loader. */
+void config_for_each_file(const char *text, size_t length, void (*emit)(void *ctx, const char *name), void *ctx);

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "core/boot_info.h"
+#include "mgmt/config.h"
+
+/* Takes the UART's input and prints the prompt; registers its poll with the BSP's loop. */
+void shell_init(const struct boot_info *bi, const struct config *config);

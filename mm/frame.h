@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Physical frames, 4K/2M/1G, each with exactly one owner kind. Thread-safe.
+ *
+ * The sum over all owner kinds equals the RAM the boot path reported, always.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/boot_info.h"
+#include "core/status.h"
+
+enum frame_owner {
+	FRAME_FREE,
+	FRAME_HOST,         /* kernel image, heap, page tables, boot modules, ACPI */
+	FRAME_PAMT,         /* given to the TDX module by SYS.CONFIG, for ever */
+	FRAME_TD_CONTROL,   /* TDR, TDCX, TDVPR and TDVPS pages */
+	FRAME_SEPT,         /* Secure EPT pages */
+	FRAME_TD_PRIVATE,   /* a TD's private memory */
+	FRAME_SHARED,       /* memory a TD shares with the host, and its shared EPT */
+	FRAME_QUARANTINED,  /* in doubt: never used again */
+	FRAME_OWNER_COUNT,
+};
+
+const char *frame_owner_name(enum frame_owner o);
+
+/* Takes the memory map. Everything that is not BOOT_MEM_USABLE becomes FRAME_HOST or is not RAM. */
+void frame_init(const struct boot_info *bi);
+
+/*
+ * Allocates one naturally aligned frame of level's size for `owner`. Owners PAMT,
+ * TD_CONTROL, SEPT and TD_PRIVATE draw only from ranges given to
+ * frame_set_tdx_usable(); the others prefer memory outside. Contents undefined.
+ * STATUS_NO_MEMORY if none is free at that level; nothing changed then.
+ */
+MUST_CHECK enum status frame_alloc(enum page_level level, enum frame_owner owner, hpa_t *out);
+
+/* Allocates `size` bytes, contiguous, 4K multiple, aligned to `align`, inside [low, high). */
+MUST_CHECK enum status frame_alloc_range(uint64_t size, uint64_t align, hpa_t low, hpa_t high,
+					 enum frame_owner owner, hpa_t *out);
+
+/*
+ * Returns a frame (or part of a larger allocation, 4K multiples) to FREE. The
+ * caller has dealt with its cache lines and, if it was the module's, with its
+ * contents. Adjacent free frames merge.
+ */
+void frame_free(hpa_t base, uint64_t size);
+
+/* Changes the owner of an allocated range, e.g. to FRAME_QUARANTINED. */
+void frame_set_owner(hpa_t base, uint64_t size, enum frame_owner owner);
+
+enum frame_owner frame_owner_of(hpa_t at);
+
+/* Declares [base, base+size) covered by an initialised TDMR and usable for TDs. */
+void frame_set_tdx_usable(hpa_t base, uint64_t size);
+
+/* Bytes per owner kind right now; sums to frame_total(). */
+void frame_account(uint64_t bytes[FRAME_OWNER_COUNT]);
+uint64_t frame_total(void);
+
+/* Free frames of exactly `level` alignment that could be allocated for a TD right now. */
+uint64_t frame_free_tdx(enum page_level level);

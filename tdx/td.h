@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One TD as mechanism: key, control pages, measured build, Secure EPT with its
+ * mirror, private/shared map, vCPUs' module side, teardown. Policy (who runs
+ * when, what an exit means, shared memory) is vm/.
+ *
+ * Life: td_create -> td_vcpu_create... -> td_add_measured... -> td_populate ->
+ * td_finalize -> td_vcpu_enter... -> td_release_keyid -> td_reclaim -> td_destroyed.
+ * Every function that fails leaves the TD in the state before, or marks it dead
+ * (td->is_dead): then only teardown is possible, and teardown always is.
+ * Unless stated otherwise a function may be called on any CPU, without locks held.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/spinlock.h"
+#include "core/status.h"
+#include "tdx/gpa_map.h"
+#include "tdx/sept_mirror.h"
+#include "tdx/tdx_abi.h"
+
+#define TD_MAX_VCPUS 64
+
+struct td_params {
+	uint64_t attributes;      /* TDX_ATTR_* */
+	uint16_t max_vcpus;
+	uint64_t tsc_khz;         /* host TSC; the TD's is the nearest 25 MHz multiple */
+	gpa_t ram_low_end;        /* RAM is [0, low_end) and [4 GiB, high_end) */
+	gpa_t ram_high_end;       /* 4 GiB when there is none */
+};
+
+/* The module's side of a vCPU. */
+struct td_vcpu {
+	struct td *td;
+	uint32_t index;
+	tdvpr_t tdvpr;
+	hpa_t tdcx[16];
+	unsigned tdcx_count;
+	int assoc_cpu;            /* CPU it is associated with, -1 = none */
+	atomic_uint_least64_t exits; /* TD exits so far; vm/ waits for it to move to see an epoch left */
+	atomic_bool in_guest;
+};
+
+/* Registers around TDH.VP.ENTER: inputs before, outputs after. RAX is the status. */
+struct vp_regs {
+	uint64_t rcx, rdx, rbx, rbp, rsi, rdi;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+struct td {
+	char name[32];
+	tdr_t tdr;
+	uint16_t hkid;
+	bool has_hkid;
+	atomic_bool is_dead;
+	bool is_finalized;
+	struct td_params params;
+	hpa_t tdcx[16];
+	unsigned tdcx_count;
+	uint64_t tsc_hz_virtual;
+	struct gpa_map map;
+	struct sept_mirror sept;
+	struct spinlock epoch_lock;      /* serialises TRACK and what must follow it */
+	struct td_vcpu *vcpus[TD_MAX_VCPUS];
+	unsigned vcpu_count;
+	uint64_t measured_pages;
+	atomic_uint_least64_t seamcalls; /* by this TD, all leaves */
+	uint64_t teardown_total, teardown_done; /* leaves to reclaim, reclaimed */
+};
+
+/*
+ * Takes a KeyID and builds the TD up to MNG.INIT. td->name is set by the caller, the
+ * rest of *td is zero. On failure everything taken was given back (or quarantined and logged).
+ * STATUS_NO_KEYID, STATUS_NO_MEMORY, STATUS_BAD_ARG (module refused the parameters), STATUS_HW_FAULT.
+ */
+MUST_CHECK enum status td_create(struct td *td, const struct td_params *params);
+
+/* Creates and initialises the next vCPU; rcx is its initial RCX/R8. *vcpu is the caller's, zeroed. */
+MUST_CHECK enum status td_vcpu_create(struct td *td, struct td_vcpu *vcpu, uint64_t rcx);
+
+/* Writes posted-interrupt descriptor, vector and shared EPT root (VP.WR), on any CPU before the first entry. */
+MUST_CHECK enum status td_vcpu_configure(struct td_vcpu *vcpu, hpa_t pid, uint8_t vector, hpa_t shared_ept_root);
+
+/* Adds one 4K page with the content of `source` (direct-map pointer, 4K) at `at` and extends MRTD with all of it. */
+MUST_CHECK enum status td_add_measured_page(struct td *td, gpa_t at, const void *source);
+
+/*
+ * Makes [at, at+size) of private RAM present and pending, 2M where GPA alignment and free
+ * frames allow, else 4K; skips what is present. Before or after finalize.
+ */
+MUST_CHECK enum status td_populate(struct td *td, gpa_t at, uint64_t size);
+
+MUST_CHECK enum status td_finalize(struct td *td);
+
+/* MRTD, bytes in order, read from the module. */
+MUST_CHECK enum status td_read_mrtd(struct td *td, uint8_t mrtd[48]);
+
+/*
+ * One TDH.VP.ENTER of this vCPU on this CPU, interrupts disabled by the caller. The raw
+ * completion status; never retries. The vCPU must be associated with this CPU or none.
+ */
+tdx_status_t td_vcpu_enter(struct td_vcpu *vcpu, struct vp_regs *regs);
+
+/* Is a virtual interrupt pending for this vCPU (VCPU_STATE_DETAILS bit 0)? On the vCPU's CPU. */
+MUST_CHECK enum status td_vcpu_interrupt_pending(struct td_vcpu *vcpu, bool *pending);
+
+/* PEND_NMI. On the vCPU's CPU. */
+MUST_CHECK enum status td_vcpu_pend_nmi(struct td_vcpu *vcpu);
+
+/* TDH.VP.FLUSH on this CPU: afterwards another CPU may enter it. */
+MUST_CHECK enum status td_vcpu_flush(struct td_vcpu *vcpu);
+
+/*
+ * Resolves an EPT violation on private GPA `at`: installs a pending page of at most `limit`
+ * (ACCEPT's level hint; LEVEL_2M otherwise), demoting a larger one if the guest accepts at 4K.
+ * OK: enter again. BUSY: enter again, it faults again. BAD_ARG: not private RAM of this TD.
+ */
+MUST_CHECK enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level limit);
+
+/*
+ * Private -> shared, two halves (design §4). begin blocks every present private page of
+ * [at, at+size) (edges demoted first if need be) and TRACKs once; afterwards vm/ kicks and
+ * observes every vCPU out of the old epoch; commit then REMOVEs the pages, returns their
+ * frames, and marks the range shared in td->map. BUSY: quiesce the TD's vCPUs and repeat.
+ */
+MUST_CHECK enum status td_unmap_private_begin(struct td *td, gpa_t at, uint64_t size);
+MUST_CHECK enum status td_unmap_private_commit(struct td *td, gpa_t at, uint64_t size);
+
+/* Shared -> private in td->map, after vm/ unmapped the shared pages; pages appear by td_populate/fault. */
+MUST_CHECK enum status td_mark_private(struct td *td, gpa_t at, uint64_t size);
+
+/* Is `at` private in the map, and what is the largest level uniform around it? */
+bool td_is_private(const struct td *td, gpa_t at, enum page_level *uniform);
+
+/*
+ * Teardown, first half: every vCPU was flushed. VPFLUSHDONE, CACHE.WB on every package,
+ * FREEID; the KeyID is free afterwards. Works from every stage after td_create().
+ */
+MUST_CHECK enum status td_release_keyid(struct td *td);
+
+/* Second half: reclaims up to `budget` pages; *done when nothing (TDR included) is left. Any CPU, resumable. */
+MUST_CHECK enum status td_reclaim(struct td *td, unsigned budget, bool *done);
+
+/* S-EPT state of `at` for people, e.g. "2M MAPPED frame 0x..."; for td-info and logs. */
+void td_describe_gpa(struct td *td, gpa_t at, char *buf, size_t size);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TDs as the operator sees them. Called from the BSP's loop (the shell) only, except
+ * where noted. Failures leave one line for people in *why: what, where, what was expected.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/boot_info.h"
+#include "core/status.h"
+#include "vm/td_config.h"
+
+struct vm;
+
+struct vm_error {
+	char text[200];
+};
+
+/* After tdx_module_init(); TDs can be created only if the module is ready. */
+void vm_init(const struct boot_info *bi);
+
+/* Builds the TD up to FINALIZE, not running. The name must be new. */
+MUST_CHECK enum status vm_create(const struct td_config *config, struct vm_error *why);
+
+/* Lets all vCPUs run. State must be `created`. */
+MUST_CHECK enum status vm_start(const char *name, struct vm_error *why);
+
+/* Stops the TD if it runs, releases its KeyID; pages are reclaimed in idle loops. Returns at KEY.FREEID. */
+MUST_CHECK enum status vm_destroy(const char *name, struct vm_error *why);
+
+/* Runs background reclaim to its end; for tests, reboot and `create` of a dying name. */
+void vm_finish_reclaim(void);
+
+/* Stops and tears down all TDs, within a time limit; before reboot and poweroff. */
+void vm_shutdown_all(void);
+
+enum vm_state { VM_CREATED, VM_RUNNING, VM_STOPPED, VM_CRASHED, VM_DYING };
+const char *vm_state_name(enum vm_state s);
+
+/* A snapshot for `list` and `td-info`. */
+struct vm_info {
+	char name[TD_NAME_MAX];
+	enum vm_state state;
+	char reason[160];          /* why it stopped or crashed */
+	unsigned dying_percent;
+	uint32_t vcpus;
+	uint64_t memory;
+	uint16_t hkid;
+	uint8_t mrtd[48];
+	bool has_mrtd;
+	uint64_t exits;
+	uint64_t seamcalls;
+	uint64_t private_bytes, shared_bytes;
+	uint64_t create_seamcalls; /* from td_create to the end of vm_create */
+};
+
+/* Calls `emit` for each TD in order of creation. */
+void vm_each(void (*emit)(void *ctx, const struct vm_info *info), void *ctx);
+MUST_CHECK enum status vm_get(const char *name, struct vm_info *out);
+
+/* Exit counts of a TD by reason name ("CPUID", "HLT", "MapGPA", ...), non-zero ones. */
+MUST_CHECK enum status vm_exits_each(const char *name, void (*emit)(void *ctx, const char *reason, uint64_t count), void *ctx);
+
+/*
+ * Console of a TD (its virtio console): `emit` gets what it prints while attached, first
+ * what is still in its ring. One attachment at a time in all; NULL name detaches.
+ */
+typedef void (*vm_console_fn)(const char *bytes, size_t length);
+MUST_CHECK enum status vm_console_attach(const char *name, vm_console_fn emit);
+
+/* Types bytes into the attached console; false when its input buffer is full. */
+bool vm_console_input(const char *bytes, size_t length);
