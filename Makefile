@@ -67,7 +67,7 @@ IMAGES      := $(B)/redoubt.elf
 TEST_IMAGES := $(B)/guest/vmlinuz $(B)/guest/initrd.gz
 
 -include boot/boot.mk tdboot/tdboot.mk tests/emu/emu.mk tests/guest/guest.mk
--include tests/trace/trace.mk tools/tools.mk
+-include tests/trace/trace.mk tools/tools.mk tests/guest/initramfs/initramfs.mk
 
 all: $(IMAGES) $(TOOLS) ## build the images and the tools, print the images' SHA-384
 	@cd $(B) && sha384sum $(IMAGES:$(B)/%=%)
