@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/addr.h"
+#include "core/status.h"
 
 #define BOOT_INFO_MAGIC     UINT64_C(0x7462756f64657231)
 #define BOOT_MAX_RANGES     512
@@ -39,6 +40,7 @@ struct boot_info {
 	uint64_t magic;
 	char boot_path[16];        /* "uefi" or "multiboot2" */
 	hpa_t rsdp;                /* 0 if none */
+	hpa_t kernel_base;         /* where the kernel image lies, 2M-aligned */
 	uint32_t range_count;
 	uint32_t module_count;
 	struct boot_range ranges[BOOT_MAX_RANGES]; /* ascending, not overlapping */
@@ -47,3 +49,28 @@ struct boot_info {
 
 /* The module of that name, or NULL. Defined in core/boot_info.c. */
 const struct boot_module *boot_module_find(const struct boot_info *bi, const char *name);
+
+/*
+ * Gives [base, base+size) the kind `kind`, whatever it was; neighbours of one kind are
+ * joined. BOOT_MEM_RESERVED takes the range out of the list. STATUS_BAD_ARG if the range
+ * wraps, STATUS_NO_MEMORY if the list is full; unchanged then.
+ */
+MUST_CHECK enum status boot_range_set(struct boot_info *bi, hpa_t base, uint64_t size,
+				      enum boot_mem_kind kind);
+
+/* Kind of the byte at `at`. */
+enum boot_mem_kind boot_range_kind(const struct boot_info *bi, hpa_t at);
+
+/*
+ * The highest 4K-aligned place of `size` bytes in usable memory that ends at or below
+ * `limit` and lies above 1 MiB, aligned to `align`. STATUS_NO_MEMORY if there is none.
+ */
+MUST_CHECK enum status boot_range_find(const struct boot_info *bi, uint64_t size, uint64_t align,
+				       uint64_t limit, hpa_t *out);
+
+/*
+ * Appends a module. STATUS_NO_MEMORY if the table is full, STATUS_BAD_ARG for an empty
+ * or too long name; unchanged then. The memory map is the caller's.
+ */
+MUST_CHECK enum status boot_module_add(struct boot_info *bi, const char *name, hpa_t base,
+				       uint64_t size);

@@ -17,6 +17,7 @@ struct cpu {
 extern struct cpu cpus[MAX_CPUS];
 extern unsigned cpu_count;     /* CPUs that are online; numbers 0..cpu_count-1 */
 extern unsigned package_count;
+extern unsigned cpu_missing_count; /* CPUs that the firmware lists and that did not come up */
 
 /* Interrupt vectors of the host. */
 enum {

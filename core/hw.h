@@ -64,8 +64,17 @@ void hw_irq_window(void);
 void hw_halt_until_interrupt(void);
 _Noreturn void hw_stop(void);
 
+/*
+ * After a guest's NMI exit: runs the host's NMI handler through a frame that ends in
+ * IRET, which also lets the next NMI in.
+ */
+void hw_run_nmi_handler(void);
+
 /* Dense number of this CPU, 0 = BSP; valid after cpu_init_this(). */
 unsigned this_cpu(void);
 
 /* Sends fixed interrupt `vector` to CPU `cpu`. Defined in drivers/. */
 void hw_send_ipi(unsigned cpu, uint8_t vector);
+
+/* Sends an NMI to every other CPU that runs. Defined in drivers/. */
+void hw_send_nmi_others(void);

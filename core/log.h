@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/compiler.h"
 
@@ -29,6 +30,12 @@ void log_write(enum log_level level, const char *tag, const char *fmt, ...) PRIN
 /* Who prints finished lines (the UART driver registers itself); NULL = ring only. */
 typedef void (*log_sink_fn)(const char *text, size_t length);
 void log_set_sink(log_sink_fn sink);
+
+/* Source of the time stamps; without one they are zero. */
+void log_set_clock(uint64_t (*now_us)(void));
+
+/* The machine is dying and one CPU is left: no more waiting for locks that others may hold. */
+void log_set_dying(void);
 
 /* Calls `emit` once per line still in the ring, oldest first. */
 void log_replay(void (*emit)(void *ctx, const char *line), void *ctx);
