@@ -96,6 +96,12 @@ MUST_CHECK enum status td_populate(struct td *td, gpa_t at, uint64_t size);
 
 MUST_CHECK enum status td_finalize(struct td *td);
 
+/*
+ * The TD's virtual TSC (MNG.RD TSC_OFFSET, TSC_MULTIPLIER), constant from td_create() on:
+ * virtual = (host TSC * multiplier >> 48) + offset, modulo 2^64.
+ */
+MUST_CHECK enum status td_read_tsc_scale(struct td *td, uint64_t *multiplier, uint64_t *offset);
+
 /* MRTD, bytes in order, read from the module. */
 MUST_CHECK enum status td_read_mrtd(struct td *td, uint8_t mrtd[48]);
 
