@@ -10,6 +10,9 @@ _Noreturn void panic(const char *fmt, ...) PRINTF_LIKE(1, 2);
 typedef void (*panic_dumper_fn)(void);
 void panic_register_dumper(panic_dumper_fn dumper);
 
+/* What happens after the panic screen: must not return. Without one the machine stands still. */
+void panic_set_end(void (*end)(void));
+
 /*
  * CHECK stays in every build: it guards facts without which continuing is
  * unsafe. ASSERT documents invariants the code itself maintains; it vanishes

@@ -30,6 +30,10 @@
 #define MSR_EFER            0xc0000080U
 #define MSR_GS_BASE         0xc0000101U
 
+#define MCG_STATUS_RIPV (UINT64_C(1) << 0)
+#define MC_STATUS_VALID (UINT64_C(1) << 63)
+#define MC_STATUS_ADDRV (UINT64_C(1) << 58)
+
 #define EFER_NXE (UINT64_C(1) << 11)
 
 #define APIC_BASE_ENABLE (UINT64_C(1) << 11)

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Exceptions and interrupts of the host; core/isr.S builds the frame. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/compiler.h"
+
+struct trap_frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
+	uint64_t rbp, rdi, rsi, rdx, rcx, rbx, rax;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+
+STATIC_ASSERT(sizeof(struct trap_frame) == 22 * 8, "core/isr.S pushes 22 words");
+
+/* Fills the IDT; once, on the BSP, before the first cpu_init_this(). */
+void trap_init(void);
+
+/* Makes this CPU use the IDT. */
+void trap_init_this_cpu(void);
+
+/*
+ * The machine-check hook decides: true if the machine can go on (the instruction stream
+ * of this CPU was not hurt and the memory's owner was dealt with). Runs on the #MC stack,
+ * after the banks were printed and with `address` of the first bank that has one (or 0).
+ */
+typedef bool (*machine_check_fn)(uint64_t address);
+void machine_check_register(machine_check_fn hook);
+
+/* End of interrupt to the LAPIC. Defined in drivers/. */
+void irq_end(void);
