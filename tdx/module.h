@@ -20,7 +20,7 @@ MUST_CHECK enum status tdx_module_init(const struct boot_info *bi);
 
 struct tdx_module_info {
 	bool is_ready;
-	char refusal[160];       /* one line, empty when ready */
+	char refusal[160]; /* one line, empty when ready */
 	uint16_t major, minor, update;
 	uint32_t build_date;
 	uint64_t features0;
@@ -28,7 +28,7 @@ struct tdx_module_info {
 	uint64_t pamt_bytes;
 	uint64_t tdmr_bytes;
 	uint16_t global_keyid;
-	uint16_t keyid_count;    /* private KeyIDs usable for TDs */
+	uint16_t keyid_count;     /* private KeyIDs usable for TDs */
 	uint64_t ready_seamcalls; /* SEAMCALLs from entry to ready */
 };
 
@@ -39,7 +39,7 @@ struct tdx_check {
 	const char *name;
 	char found[48];
 	char needed[48];
-	const char *hint;  /* the likely BIOS setting, or "" */
+	const char *hint; /* the likely BIOS setting, or "" */
 	bool ok;
 };
 void tdx_check_each(void (*emit)(void *ctx, const struct tdx_check *row), void *ctx);
@@ -50,5 +50,6 @@ unsigned tdx_keyid_free_count(void);
 /* All SEAMCALLs by this hypervisor since boot. */
 uint64_t tdx_seamcall_count(void);
 
-/* Ends the use of TDX on this machine: WBINVD on every package, VMXOFF everywhere. No TD may exist. */
+/* Ends the use of TDX on this machine: WBINVD on every package, VMXOFF everywhere. No TD may
+ * exist. */
 void tdx_module_stop(void);

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,11 +27,11 @@
 #define TD_MAX_VCPUS 64
 
 struct td_params {
-	uint64_t attributes;      /* TDX_ATTR_* */
+	uint64_t attributes; /* TDX_ATTR_* */
 	uint16_t max_vcpus;
-	uint64_t tsc_khz;         /* host TSC; the TD's is the nearest 25 MHz multiple */
-	gpa_t ram_low_end;        /* RAM is [0, low_end) and [4 GiB, high_end) */
-	gpa_t ram_high_end;       /* 4 GiB when there is none */
+	uint64_t tsc_khz;   /* host TSC; the TD's is the nearest 25 MHz multiple */
+	gpa_t ram_low_end;  /* RAM is [0, low_end) and [4 GiB, high_end) */
+	gpa_t ram_high_end; /* 4 GiB when there is none */
 };
 
 /* The module's side of a vCPU. */
@@ -40,8 +41,9 @@ struct td_vcpu {
 	tdvpr_t tdvpr;
 	hpa_t tdcx[16];
 	unsigned tdcx_count;
-	int assoc_cpu;            /* CPU it is associated with, -1 = none */
-	atomic_uint_least64_t exits; /* TD exits so far; vm/ waits for it to move to see an epoch left */
+	atomic_int assoc_cpu; /* CPU it is associated with, -1 = none */
+	atomic_uint_least64_t
+		exits; /* TD exits so far; vm/ waits for it to move to see an epoch left */
 	atomic_bool in_guest;
 };
 
@@ -62,30 +64,43 @@ struct td {
 	hpa_t tdcx[16];
 	unsigned tdcx_count;
 	uint64_t tsc_hz_virtual;
+	uint64_t tsc_offset, tsc_multiplier; /* virtual = (host * multiplier >> 48) + offset */
 	struct gpa_map map;
 	struct sept_mirror sept;
-	struct spinlock epoch_lock;      /* serialises TRACK and what must follow it */
+	struct spinlock epoch_lock; /* serialises TRACK */
+	atomic_bool must_track;     /* something was BLOCKed after the last TRACK */
+	/* The range between begin and commit of an unmap; faults inside wait. 0 bytes = none.
+	 */
+	atomic_uint_least64_t unmap_base, unmap_size;
 	struct td_vcpu *vcpus[TD_MAX_VCPUS];
 	unsigned vcpu_count;
 	uint64_t measured_pages;
-	atomic_uint_least64_t seamcalls; /* by this TD, all leaves */
-	uint64_t teardown_total, teardown_done; /* leaves to reclaim, reclaimed */
+	atomic_uint_least64_t
+		seamcalls;        /* for this TD, all leaves but VP.ENTER (vcpu->exits) */
+	atomic_flag reclaim_busy; /* one CPU at a time in td_reclaim() */
+	atomic_uint_least64_t teardown_total, teardown_done; /* leaves to reclaim, reclaimed */
+	atomic_uint_least64_t quarantined_bytes; /* what the module would not give back */
 };
 
 /*
  * Takes a KeyID and builds the TD up to MNG.INIT. td->name is set by the caller, the
  * rest of *td is zero. On failure everything taken was given back (or quarantined and logged).
- * STATUS_NO_KEYID, STATUS_NO_MEMORY, STATUS_BAD_ARG (module refused the parameters), STATUS_HW_FAULT.
+ * STATUS_NO_KEYID, STATUS_NO_MEMORY, STATUS_BAD_ARG (module refused the parameters),
+ * STATUS_HW_FAULT.
  */
 MUST_CHECK enum status td_create(struct td *td, const struct td_params *params);
 
-/* Creates and initialises the next vCPU; rcx is its initial RCX/R8. *vcpu is the caller's, zeroed. */
+/* Creates and initialises the next vCPU; rcx is its initial RCX/R8. *vcpu is the caller's,
+ * zeroed. */
 MUST_CHECK enum status td_vcpu_create(struct td *td, struct td_vcpu *vcpu, uint64_t rcx);
 
-/* Writes posted-interrupt descriptor, vector and shared EPT root (VP.WR), on any CPU before the first entry. */
-MUST_CHECK enum status td_vcpu_configure(struct td_vcpu *vcpu, hpa_t pid, uint8_t vector, hpa_t shared_ept_root);
+/* Writes posted-interrupt descriptor, vector and shared EPT root (VP.WR), on any CPU before the
+ * first entry. */
+MUST_CHECK enum status td_vcpu_configure(struct td_vcpu *vcpu, hpa_t pid, uint8_t vector,
+					 hpa_t shared_ept_root);
 
-/* Adds one 4K page with the content of `source` (direct-map pointer, 4K) at `at` and extends MRTD with all of it. */
+/* Adds one 4K page with the content of `source` (direct-map pointer, 4K) at `at` and extends
+ * MRTD with all of it. */
 MUST_CHECK enum status td_add_measured_page(struct td *td, gpa_t at, const void *source);
 
 /*
@@ -111,7 +126,8 @@ MUST_CHECK enum status td_read_mrtd(struct td *td, uint8_t mrtd[48]);
  */
 tdx_status_t td_vcpu_enter(struct td_vcpu *vcpu, struct vp_regs *regs);
 
-/* Is a virtual interrupt pending for this vCPU (VCPU_STATE_DETAILS bit 0)? On the vCPU's CPU. */
+/* Is a virtual interrupt pending for this vCPU (VCPU_STATE_DETAILS bit 0)? On the vCPU's CPU.
+ */
 MUST_CHECK enum status td_vcpu_interrupt_pending(struct td_vcpu *vcpu, bool *pending);
 
 /* PEND_NMI. On the vCPU's CPU. */
@@ -136,8 +152,13 @@ MUST_CHECK enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level
 MUST_CHECK enum status td_unmap_private_begin(struct td *td, gpa_t at, uint64_t size);
 MUST_CHECK enum status td_unmap_private_commit(struct td *td, gpa_t at, uint64_t size);
 
-/* Shared -> private in td->map, after vm/ unmapped the shared pages; pages appear by td_populate/fault. */
+/* Shared -> private in td->map, after vm/ unmapped the shared pages; pages appear by
+ * td_populate/fault. */
 MUST_CHECK enum status td_mark_private(struct td *td, gpa_t at, uint64_t size);
+
+/* Drops what is between begin and commit: unblocks, everything private as before. BUSY as
+ * above. */
+MUST_CHECK enum status td_unmap_private_cancel(struct td *td);
 
 /* Is `at` private in the map, and what is the largest level uniform around it? */
 bool td_is_private(const struct td *td, gpa_t at, enum page_level *uniform);
@@ -148,8 +169,12 @@ bool td_is_private(const struct td *td, gpa_t at, enum page_level *uniform);
  */
 MUST_CHECK enum status td_release_keyid(struct td *td);
 
-/* Second half: reclaims up to `budget` pages; *done when nothing (TDR included) is left. Any CPU, resumable. */
+/* Second half: reclaims up to `budget` pages; *done when nothing (TDR included) is left. Any
+ * CPU, resumable. */
 MUST_CHECK enum status td_reclaim(struct td *td, unsigned budget, bool *done);
+
+/* Host TSC at which the TD's virtual TSC reads `virtual_tsc`; 0 if that cannot be said. */
+uint64_t td_host_tsc(const struct td *td, uint64_t virtual_tsc);
 
 /* S-EPT state of `at` for people, e.g. "2M MAPPED frame 0x..."; for td-info and logs. */
 void td_describe_gpa(struct td *td, gpa_t at, char *buf, size_t size);

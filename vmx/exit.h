@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* VMX basic exit reasons (SDM vol. 3, appendix C); TDX reuses them for TD exits and TDVMCALLs. */
+/* VMX basic exit reasons (SDM vol. 3, appendix C); TDX reuses them for TD exits and TDVMCALLs.
+ */
 #pragma once
 
 enum vmx_exit_reason {

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Private or shared, for every 4K page of a guest, small: a uniform GiB is one word, a
+ * mixed GiB two bits for each of its 2M ranges, a mixed 2M a 64-byte bitmap. Bitmaps hang off
+ * a table that exists only while its GiB has a mixed 2M; ranges merge on uniformity.
+ *
+ * Lookups take no lock and may run during updates. Objects that a merge gives up are
+ * reused by this map and go back to the heap with gpa_map_destroy() only: a reader that
+ * still holds one reads valid memory and finds by the sequence count that it must repeat.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/spinlock.h"
+#include "core/status.h"
+
+enum gpa_kind { GPA_PRIVATE, GPA_SHARED };
+
+struct gpa_mixed_gib;
+
+struct gpa_map {
+	uint64_t gib_count;
+	/* Per GiB: GPA_PRIVATE, GPA_SHARED, or a struct gpa_mixed_gib. */
+	_Atomic(uintptr_t) *gibs;
+	atomic_uint_least64_t sequence; /* odd while an update runs */
+	atomic_uint_least64_t shared_pages;
+	struct spinlock lock; /* serialises updates */
+	/* Protected by lock: spare objects, linked through their first word. */
+	void *spare_gibs, *spare_tables, *spare_bitmaps;
+	uint64_t gibs_used, tables_used, bitmaps_used;
+	uint64_t gibs_held, tables_held, bitmaps_held; /* used and spare */
+};
+
+/* All of [0, end) private; end is rounded up to 1 GiB. STATUS_NO_MEMORY. *map is zero before.
+ */
+MUST_CHECK enum status gpa_map_init(struct gpa_map *map, gpa_t end);
+void gpa_map_destroy(struct gpa_map *map);
+
+/*
+ * Makes [at, at+size), 4K multiples, `kind`. All or nothing: STATUS_NO_MEMORY and
+ * STATUS_BAD_ARG (misaligned, empty, beyond the end) leave the map as it was.
+ */
+MUST_CHECK enum status gpa_map_set(struct gpa_map *map, gpa_t at, uint64_t size,
+				   enum gpa_kind kind);
+
+/* What `at` is, and the largest level at which all around it is the same. Beyond the end:
+ * shared, 4K. */
+enum gpa_kind gpa_map_lookup(const struct gpa_map *map, gpa_t at, enum page_level *uniform);
+
+/* First GPA above `at`, at most `limit`, whose kind differs from that of `at`. */
+gpa_t gpa_map_run_end(const struct gpa_map *map, gpa_t at, gpa_t limit);
+
+/* Bytes in use for the map's present contents, and bytes taken from the heap in all. */
+uint64_t gpa_map_bytes_used(const struct gpa_map *map);
+uint64_t gpa_map_bytes_held(const struct gpa_map *map);

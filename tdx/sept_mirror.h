@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the Secure EPT of a TD holds, as far as the host can know: for each private
+ * GPA the frame, the level, the state. A radix tree of the same shape as the Secure EPT.
+ *
+ * Changing an entry takes three steps: sept_claim() marks it busy (others get STATUS_BUSY
+ * and come back), the SEAMCALL, then sept_commit() with the new value or, if the module
+ * refused, with the old one. No lock is held in between, so faults in different
+ * entries proceed in parallel.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/status.h"
+
+/* Pending and accepted look the same from here: the guest accepts without telling. */
+enum mirror_state {
+	MIRROR_FREE,
+	MIRROR_TABLE,   /* frame: the Secure EPT page below */
+	MIRROR_MAPPED,  /* PAGE.ADD */
+	MIRROR_PENDING, /* PAGE.AUG; pending or accepted */
+	MIRROR_BLOCKED, /* leaf, after RANGE.BLOCK */
+	MIRROR_PENDING_BLOCKED,
+};
+
+const char *mirror_state_name(enum mirror_state s);
+
+#define SEPT_ENTRIES 512
+
+/* Bits of an entry: frame 51:12, busy 3, state 2:0. */
+typedef struct {
+	uint64_t raw;
+} mirror_entry_t;
+
+#define MIRROR_STATE_MASK UINT64_C(7)
+#define MIRROR_BUSY       UINT64_C(8)
+#define MIRROR_FRAME_MASK UINT64_C(0x000ffffffffff000)
+
+static inline mirror_entry_t mirror_entry(enum mirror_state state, hpa_t frame)
+{
+	return (mirror_entry_t){frame.raw | (uint64_t)state};
+}
+static inline enum mirror_state mirror_state_of(mirror_entry_t e)
+{
+	return (enum mirror_state)(e.raw & MIRROR_STATE_MASK);
+}
+static inline hpa_t mirror_frame_of(mirror_entry_t e) { return hpa(e.raw & MIRROR_FRAME_MASK); }
+static inline bool mirror_is_busy(mirror_entry_t e) { return e.raw & MIRROR_BUSY; }
+static inline bool mirror_is_leaf(mirror_entry_t e)
+{
+	return mirror_state_of(e) >= MIRROR_MAPPED;
+}
+
+/* One Secure EPT page: the entries it holds. Nodes above level 4K have the pages below, too. */
+struct sept_node {
+	_Atomic(uint64_t) entry[SEPT_ENTRIES];
+	_Atomic(struct sept_node *) child[];
+};
+
+struct sept_mirror {
+	struct sept_node *root; /* the page in the TDCS: LEVEL_512G entries */
+	atomic_uint_least64_t table_count;
+	atomic_uint_least64_t leaf_count[LEVEL_512G]; /* per LEVEL_4K.. */
+};
+
+/* Where an entry is: found by sept_find(). */
+struct sept_slot {
+	struct sept_node *node;
+	unsigned index;
+	enum page_level level;
+	gpa_t base; /* first GPA the entry covers */
+};
+
+MUST_CHECK enum status sept_mirror_init(struct sept_mirror *m);
+
+/* Frees the nodes; the frames are dealt with before. */
+void sept_mirror_destroy(struct sept_mirror *m);
+
+/*
+ * The entry of `level` that covers `at` or, when the tree ends above, the lowest one there
+ * is: a leaf, or a free entry that lacks a table (then slot.level > level).
+ */
+struct sept_slot sept_find(const struct sept_mirror *m, gpa_t at, enum page_level level);
+
+mirror_entry_t sept_read(struct sept_slot slot);
+
+/*
+ * Marks the entry busy if it still is `expected` and not busy. STATUS_BUSY: somebody else
+ * is at it or changed it; nothing happened.
+ */
+MUST_CHECK enum status sept_claim(struct sept_slot slot, mirror_entry_t expected);
+
+/* Ends a claim: the entry becomes `value`; the counts follow. */
+void sept_commit(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t value);
+
+/*
+ * A node for a table about to be put below `slot`, all free; NULL without memory.
+ * sept_commit_table() ends a claim of the slot by hanging it in; else sept_node_free().
+ */
+struct sept_node *sept_node_alloc(struct sept_slot slot);
+void sept_node_free(struct sept_node *node);
+void sept_commit_table(struct sept_mirror *m, struct sept_slot slot, hpa_t frame,
+		       struct sept_node *node);
+
+/* The node below a MIRROR_TABLE entry. */
+struct sept_node *sept_child(struct sept_slot slot);
+
+/* First entry at or above `at`, below `end`, that is a leaf; false when none. */
+bool sept_next_leaf(const struct sept_mirror *m, gpa_t at, gpa_t end, struct sept_slot *out);
+
+/* Bytes of private memory that the mirror knows to be present. */
+uint64_t sept_present_bytes(const struct sept_mirror *m);
