@@ -37,7 +37,7 @@ FREESTANDING := $(COMMON) $(OPT) -ffreestanding -fno-pic -mno-red-zone -mgeneral
                 -fno-asynchronous-unwind-tables
 KCFLAGS := $(FREESTANDING) -mcmodel=kernel
 # Assembly may .incbin what was built, by its path below $(B).
-KASFLAGS := $(KCFLAGS) -I$(B) -Wa,-I$(B)
+KASFLAGS := $(KCFLAGS) -Wa,-I$(B),--fatal-warnings
 
 # The same sources as a Linux program, for tests and tools.
 HOST := $(COMMON) -g -fno-strict-aliasing
@@ -87,8 +87,11 @@ deps: ## install the Debian packages that building and testing need and this mac
 
 # ---- Checks -------------------------------------------------------------------------
 
-check: deps ## every test: lint, check-unit, check-trace, check-emu
+check: deps ## every test: lint, check-builds, check-unit, check-trace, check-emu
 	@$(PYTHON) tests/check-all.py --make "$(MAKE)" --build $(B)
+
+check-builds: ## gcc and clang, with and without assertions, build the same kernel twice
+	@tests/check-builds.sh "$(MAKE)" $(B)
 
 check-unit: $(B)/unit ## host unit tests under ASan and UBSan; T=SUBSTRING selects
 	@$(B)/unit $(T)
@@ -97,7 +100,7 @@ check-emu: machine ## boots of the emulated machine; T=SUBSTRING selects
 	@$(PYTHON) tests/emu/check_emu.py --build $(B) $(T)
 
 lint: ## layers, format, tidy, headers, what must not compile or link; T=SUBSTRING selects
-	@$(PYTHON) tests/lint/lint.py --build $(B) --cc "$(CC)" $(T)
+	@$(PYTHON) tests/lint/lint.py --build $(B) $(T)
 
 loc: ## lines of code per folder, without blanks and comments
 	@$(PYTHON) tests/lint/loc.py
@@ -143,6 +146,6 @@ $(B)/unit: $(UNIT_OBJ)
 	$(CC) $(HCFLAGS) $^ -o $@
 
 FORCE:
-.PHONY: all machine run run-grub deps check check-unit check-trace check-emu lint loc clean \
+.PHONY: all machine run run-grub deps check check-builds check-unit check-trace check-emu lint loc clean \
         help FORCE
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
