@@ -4,6 +4,14 @@
  * comments. Pure and freestanding: the EFI loader, the kernel, the tools and the
  * fuzzer compile the same file. A mistake is reported with its line and what was
  * expected; the rest of the file still counts.
+ *
+ * A comment starts with `;` or `#` at the beginning of a line or after a blank, unless
+ * inside double quotes; the quotes stay part of the value. So a kernel command line may
+ * hold `a;b` and `dyndbg="x +p ; y +p"`, but not a bare ` ; `. Text outside comments is
+ * printable ASCII, lines end in LF or CR LF, a UTF-8 byte order mark is skipped.
+ *
+ * Defaults: console = com1,115200; log = info; on-exit = poweroff; panic = halt; vcpus = 1;
+ * memory = 512M; attributes = sept-ve-disable, without which Linux refuses to run.
  */
 #pragma once
 
@@ -17,7 +25,7 @@
 #define CONFIG_MAX_TDS 16
 
 struct config {
-	uint16_t console_port;      /* 0x3f8 for com1 */
+	uint16_t console_port; /* 0x3f8 for com1 */
 	uint32_t console_baud;
 	enum log_level log;
 	enum power_action on_exit;
@@ -28,11 +36,21 @@ struct config {
 	unsigned error_count;
 };
 
-/* "redoubt.cfg:12: memory: expected SIZE like 512M, found '12x'" */
+/* "redoubt.cfg:12: memory: expected SIZE like 512M, found '12x'"; valid during the call. */
 typedef void (*config_error_fn)(void *ctx, const char *message);
 
-/* Parses `text` (not terminated) into *out, defaults for what is not said. Never fails as a whole. */
-void config_parse(const char *text, size_t length, struct config *out, config_error_fn on_error, void *ctx);
+/*
+ * Parses `text` (not terminated) into *out, defaults for what is not said or wrong. Never
+ * fails as a whole. A TD without a kernel is kept, so that it is known by its name, with
+ * td_config.kernel empty. `on_error` may be NULL; it hears of the first 32 mistakes,
+ * out->error_count counts all.
+ */
+void config_parse(const char *text, size_t length, struct config *out, config_error_fn on_error,
+		  void *ctx);
 
-/* Every file name the text mentions (kernel, initrd, firmware), once each; used by the EFI loader. */
-void config_for_each_file(const char *text, size_t length, void (*emit)(void *ctx, const char *name), void *ctx);
+/*
+ * Every file name the text mentions (kernel, initrd, firmware), once each, 32 at most;
+ * used by the EFI loader.
+ */
+void config_for_each_file(const char *text, size_t length,
+			  void (*emit)(void *ctx, const char *name), void *ctx);

@@ -1,0 +1,656 @@
+/* SPDX-License-Identifier: MIT */
+#include "mgmt/config.h"
+
+#include <stdbool.h>
+
+#include "core/addr.h"
+#include "core/string.h"
+
+#define MIN_VCPUS  1
+#define MAX_VCPUS  64
+#define MIN_MEMORY (UINT64_C(128) << 20)
+#define MAX_MEMORY (UINT64_C(16) << 40)
+#define MAX_BAUD   115200
+
+/* A file of the wrong kind is wrong on every line; this many messages will do. */
+#define MAX_MESSAGES 32
+#define MESSAGE_MAX  256
+#define FOUND_MAX    40
+
+/* Part of the text, not terminated. */
+struct span {
+	const char *at;
+	size_t length;
+};
+
+enum section { SECTION_NONE, SECTION_REDOUBT, SECTION_TD, SECTION_SKIP };
+
+struct parser {
+	struct span rest;
+	unsigned line;
+	struct config *out;
+	config_error_fn on_error;
+	void *ctx;
+	enum section section;
+	struct td_config *td;  /* of SECTION_TD */
+	unsigned seen_redoubt; /* keys that were set, by index into their table */
+	unsigned seen_td;
+	bool had_redoubt;
+	unsigned autostart_line;
+};
+
+/* ---- Text ---- */
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+static bool is_name_char(char c)
+{
+	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+	       c == '_' || c == '.';
+}
+
+static struct span span_of(const char *s) { return (struct span){s, strlen(s)}; }
+
+static struct span skip(struct span s, size_t n)
+{
+	return (struct span){s.at + n, s.length - n};
+}
+
+static struct span trim(struct span s)
+{
+	while (s.length > 0 && is_blank(s.at[0]))
+		s = skip(s, 1);
+	while (s.length > 0 && is_blank(s.at[s.length - 1]))
+		s.length--;
+	return s;
+}
+
+static bool span_equal(struct span a, struct span b)
+{
+	return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+
+static bool span_is(struct span s, const char *text) { return span_equal(s, span_of(text)); }
+
+/* Up to the first `separator` (all of it if there is none); *rest is what follows. */
+static struct span cut(struct span s, char separator, struct span *rest)
+{
+	size_t n = 0;
+
+	while (n < s.length && s.at[n] != separator)
+		n++;
+	*rest = skip(s, n < s.length ? n + 1 : n);
+	return (struct span){s.at, n};
+}
+
+/* The next word of a list separated by blanks and commas; empty at its end. */
+static struct span next_word(struct span *list)
+{
+	struct span word;
+
+	while (list->length > 0 && (is_blank(list->at[0]) || list->at[0] == ','))
+		*list = skip(*list, 1);
+	word = (struct span){list->at, 0};
+	while (word.length < list->length && !is_blank(list->at[word.length]) &&
+	       list->at[word.length] != ',')
+		word.length++;
+	*list = skip(*list, word.length);
+	return word;
+}
+
+static bool span_copy(struct span s, char *dst, size_t size)
+{
+	if (s.length >= size)
+		return false;
+	memcpy(dst, s.at, s.length);
+	dst[s.length] = '\0';
+	return true;
+}
+
+static unsigned digit_value(char c)
+{
+	if (is_digit(c))
+		return (unsigned)(c - '0');
+	if (c >= 'a' && c <= 'f')
+		return (unsigned)(c - 'a') + 10;
+	return c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 : 99;
+}
+
+/* Takes the digits at the start of *s; false without any, or when they exceed `max`. */
+static bool take_number(struct span *s, unsigned base, uint64_t max, uint64_t *out)
+{
+	uint64_t v = 0;
+	size_t n = 0;
+
+	for (; n < s->length && digit_value(s->at[n]) < base; n++) {
+		unsigned d = digit_value(s->at[n]);
+
+		if (d > max || v > (max - d) / base)
+			return false;
+		v = v * base + d;
+	}
+	*s = skip(*s, n);
+	*out = v;
+	return n > 0;
+}
+
+/* ---- Messages ---- */
+
+struct message {
+	char text[MESSAGE_MAX];
+	size_t length;
+};
+
+static void add_char(struct message *m, char c)
+{
+	if (m->length + 1 < sizeof(m->text))
+		m->text[m->length++] = c;
+	m->text[m->length] = '\0';
+}
+
+static void add(struct message *m, const char *s)
+{
+	while (*s != '\0')
+		add_char(m, *s++);
+}
+
+static void add_number(struct message *m, unsigned v)
+{
+	if (v >= 10)
+		add_number(m, v / 10);
+	add_char(m, (char)('0' + v % 10));
+}
+
+static void add_span(struct message *m, struct span s)
+{
+	for (size_t i = 0; i < s.length && i < FOUND_MAX; i++)
+		add_char(m, s.at[i] >= ' ' && s.at[i] <= '~' ? s.at[i] : '?');
+	if (s.length > FOUND_MAX)
+		add(m, "...");
+}
+
+/* "redoubt.cfg:LINE: WHAT: expected EXPECTED, found 'FOUND'" */
+static void mistake(struct parser *p, unsigned line, struct span what, const char *expected,
+		    struct span found)
+{
+	struct message m = {.length = 0};
+
+	p->out->error_count++;
+	if (p->on_error == NULL || p->out->error_count > MAX_MESSAGES)
+		return;
+	add(&m, "redoubt.cfg:");
+	add_number(&m, line);
+	add(&m, ": ");
+	add_span(&m, what);
+	add(&m, ": expected ");
+	add(&m, expected);
+	if (p->out->error_count == MAX_MESSAGES)
+		add(&m, " (further mistakes are not shown)");
+	add(&m, ", found '");
+	add_span(&m, found);
+	add(&m, "'");
+	p->on_error(p->ctx, m.text);
+}
+
+/* ---- Values ---- */
+
+static bool one_of(struct span v, const char *const *words, unsigned count, unsigned *index)
+{
+	for (*index = 0; *index < count; ++*index)
+		if (span_is(v, words[*index]))
+			return true;
+	return false;
+}
+
+static bool set_console(struct config *c, struct td_config *td, struct span v)
+{
+	struct span baud_text;
+	struct span port_text = trim(cut(v, ',', &baud_text));
+	bool has_baud = baud_text.at != port_text.at + port_text.length;
+	uint64_t port, baud = c->console_baud;
+
+	(void)td;
+	if (span_is(port_text, "com1")) {
+		port = 0x3f8;
+	} else if (span_is(port_text, "com2")) {
+		port = 0x2f8;
+	} else {
+		if (port_text.length < 3 || memcmp(port_text.at, "0x", 2) != 0)
+			return false;
+		port_text = skip(port_text, 2);
+		/* A 16550 has eight registers. */
+		if (!take_number(&port_text, 16, 0xfff8, &port) || port_text.length > 0 ||
+		    port == 0)
+			return false;
+	}
+	baud_text = trim(baud_text);
+	if (has_baud && (!take_number(&baud_text, 10, MAX_BAUD, &baud) ||
+			 baud_text.length > 0 || baud == 0 || MAX_BAUD % baud != 0))
+		return false;
+	c->console_port = (uint16_t)port;
+	c->console_baud = (uint32_t)baud;
+	return true;
+}
+
+static bool set_log(struct config *c, struct td_config *td, struct span v)
+{
+	static const char *const levels[] = {"error", "warn", "info", "debug"};
+	unsigned i;
+
+	(void)td;
+	if (!one_of(v, levels, 4, &i))
+		return false;
+	c->log = (enum log_level)i;
+	return true;
+}
+
+static bool set_autostart(struct config *c, struct td_config *td, struct span v)
+{
+	(void)td;
+	return span_copy(v, c->autostart, sizeof(c->autostart));
+}
+
+static bool power_action_of(struct span v, enum power_action *out)
+{
+	static const char *const actions[] = {"poweroff", "reboot", "port 0xf4", "halt"};
+	unsigned i;
+
+	if (!one_of(v, actions, 4, &i))
+		return false;
+	*out = (enum power_action)i;
+	return true;
+}
+
+static bool set_on_exit(struct config *c, struct td_config *td, struct span v)
+{
+	(void)td;
+	return power_action_of(v, &c->on_exit);
+}
+
+static bool set_panic(struct config *c, struct td_config *td, struct span v)
+{
+	(void)td;
+	return power_action_of(v, &c->on_panic);
+}
+
+static bool is_file_name(struct span v)
+{
+	for (size_t i = 0; i < v.length; i++)
+		if (is_blank(v.at[i]))
+			return false;
+	return v.length > 0 && v.length < BOOT_NAME_MAX;
+}
+
+static bool set_kernel(struct config *c, struct td_config *td, struct span v)
+{
+	(void)c;
+	return is_file_name(v) && span_copy(v, td->kernel, sizeof(td->kernel));
+}
+
+static bool set_initrd(struct config *c, struct td_config *td, struct span v)
+{
+	(void)c;
+	return is_file_name(v) && span_copy(v, td->initrd, sizeof(td->initrd));
+}
+
+static bool set_cmdline(struct config *c, struct td_config *td, struct span v)
+{
+	(void)c;
+	return span_copy(v, td->cmdline, sizeof(td->cmdline));
+}
+
+static bool set_vcpus(struct config *c, struct td_config *td, struct span v)
+{
+	uint64_t n;
+
+	(void)c;
+	if (!take_number(&v, 10, MAX_VCPUS, &n) || v.length > 0 || n < MIN_VCPUS)
+		return false;
+	td->vcpus = (uint32_t)n;
+	return true;
+}
+
+static bool set_memory(struct config *c, struct td_config *td, struct span v)
+{
+	unsigned shift = 0;
+	uint64_t n;
+
+	(void)c;
+	if (!take_number(&v, 10, MAX_MEMORY, &n) || v.length > 1)
+		return false;
+	if (v.length == 1) {
+		const char *unit = v.at[0] == '\0' ? NULL : strchr("KMG", v.at[0]);
+
+		if (unit == NULL)
+			return false;
+		shift = *unit == 'K' ? 10 : *unit == 'M' ? 20 : 30;
+	}
+	if (n > MAX_MEMORY >> shift || (n << shift) < MIN_MEMORY || (n << shift) % SIZE_2M != 0)
+		return false;
+	td->memory = n << shift;
+	return true;
+}
+
+static bool set_attributes(struct config *c, struct td_config *td, struct span v)
+{
+	static const char *const words[] = {"sept-ve-disable", "debug", "pks", "perfmon"};
+	static const uint64_t bits[] = {TD_ATTR_SEPT_VE_DISABLE, TD_ATTR_DEBUG, TD_ATTR_PKS,
+					TD_ATTR_PERFMON};
+	struct span word;
+	uint64_t attributes = 0;
+	unsigned i;
+
+	(void)c;
+	if (!span_is(v, "none")) {
+		for (word = next_word(&v); word.length > 0; word = next_word(&v)) {
+			if (!one_of(word, words, 4, &i))
+				return false;
+			attributes |= bits[i];
+		}
+		if (attributes == 0)
+			return false;
+	}
+	td->attributes = attributes;
+	return true;
+}
+
+/* ---- Keys ---- */
+
+struct key {
+	const char *name;
+	const char *expected;
+	bool (*set)(struct config *c, struct td_config *td, struct span v); /* all or nothing */
+};
+
+#define POWER_WORDS "poweroff, reboot, port 0xf4 or halt"
+
+/* clang-format off */
+static const struct key redoubt_keys[] = {
+	{"console",   "com1, com2 or 0xPORT, and perhaps ,BAUD dividing 115200", set_console},
+	{"log",       "error, warn, info or debug",                              set_log},
+	{"autostart", "names of [td NAME] sections, 127 characters at most",     set_autostart},
+	{"on-exit",   POWER_WORDS,                                               set_on_exit},
+	{"panic",     POWER_WORDS,                                               set_panic},
+};
+
+static const struct key td_keys[] = {
+	{"kernel",     "one file name of at most 63 characters",                 set_kernel},
+	{"initrd",     "one file name of at most 63 characters",                 set_initrd},
+	{"cmdline",    "at most 2047 characters",                                set_cmdline},
+	{"vcpus",      "a number from 1 to 64",                                  set_vcpus},
+	{"memory",     "SIZE like 512M (K, M or G), a multiple of 2M from 128M to 16384G",
+									         set_memory},
+	{"attributes", "none, or some of sept-ve-disable, debug, pks, perfmon",  set_attributes},
+};
+/* clang-format on */
+
+#define REDOUBT_KEY_COUNT (sizeof(redoubt_keys) / sizeof(redoubt_keys[0]))
+#define TD_KEY_COUNT      (sizeof(td_keys) / sizeof(td_keys[0]))
+
+#define CMDLINE_KEY 2 /* The only key whose value may be empty. */
+
+static void set_key(struct parser *p, struct span name, struct span value)
+{
+	bool in_td = p->section == SECTION_TD;
+	const struct key *keys = in_td ? td_keys : redoubt_keys;
+	unsigned count = in_td ? TD_KEY_COUNT : REDOUBT_KEY_COUNT;
+	unsigned *seen = in_td ? &p->seen_td : &p->seen_redoubt;
+	unsigned i = 0;
+
+	while (i < count && !span_is(name, keys[i].name))
+		i++;
+	if (i == count) {
+		mistake(p, p->line, span_of(in_td ? "key of [td]" : "key of [redoubt]"),
+			in_td ? "kernel, initrd, cmdline, vcpus, memory or attributes"
+			      : "console, log, autostart, on-exit or panic",
+			name);
+		return;
+	}
+	if (*seen & 1U << i) {
+		mistake(p, p->line, name, "the key once in its section", value);
+		return;
+	}
+	*seen |= 1U << i;
+	if (value.length == 0 && !(in_td && i == CMDLINE_KEY)) {
+		mistake(p, p->line, name, keys[i].expected, value);
+		return;
+	}
+	if (!keys[i].set(p->out, p->td, value))
+		mistake(p, p->line, name, keys[i].expected, value);
+	else if (keys[i].set == set_autostart)
+		p->autostart_line = p->line;
+}
+
+/* ---- Sections ---- */
+
+static struct td_config *find_td(struct config *c, struct span name)
+{
+	for (unsigned i = 0; i < c->td_count; i++)
+		if (span_is(name, c->tds[i].name))
+			return &c->tds[i];
+	return NULL;
+}
+
+static void end_section(struct parser *p)
+{
+	if (p->section == SECTION_TD && p->td->kernel[0] == '\0' && !(p->seen_td & 1U))
+		mistake(p, p->td->line, span_of(p->td->name),
+			"a line kernel = FILE in this [td] section", span_of("none"));
+	p->section = SECTION_SKIP;
+	p->td = NULL;
+}
+
+static bool is_td_name(struct span name)
+{
+	for (size_t i = 0; i < name.length; i++)
+		if (!is_name_char(name.at[i]))
+			return false;
+	return name.length > 0 && name.length < TD_NAME_MAX;
+}
+
+static void begin_td(struct parser *p, struct span name)
+{
+	static const char *const what = "[td NAME]";
+	struct td_config *td;
+
+	if (!is_td_name(name)) {
+		mistake(p, p->line, span_of(what),
+			"a name of 1 to 31 letters, digits, '-', '_' and '.'", name);
+		return;
+	}
+	if (find_td(p->out, name) != NULL) {
+		mistake(p, p->line, span_of(what), "a name that no section before has", name);
+		return;
+	}
+	if (p->out->td_count == CONFIG_MAX_TDS) {
+		mistake(p, p->line, span_of(what), "at most 16 TDs", name);
+		return;
+	}
+	td = &p->out->tds[p->out->td_count++];
+	*td = (struct td_config){
+		.vcpus = 1,
+		.memory = UINT64_C(512) << 20,
+		.attributes = TD_ATTR_SEPT_VE_DISABLE,
+		.line = p->line,
+	};
+	(void)span_copy(name, td->name, sizeof(td->name));
+	p->td = td;
+	p->seen_td = 0;
+	p->section = SECTION_TD;
+}
+
+static void begin_section(struct parser *p, struct span line)
+{
+	struct span inner;
+
+	end_section(p);
+	if (line.at[line.length - 1] != ']') {
+		mistake(p, p->line, span_of("section"), "[redoubt] or [td NAME]", line);
+		return;
+	}
+	inner = trim((struct span){line.at + 1, line.length - 2});
+	if (span_is(inner, "redoubt")) {
+		if (p->had_redoubt)
+			mistake(p, p->line, span_of("section"), "[redoubt] once", line);
+		p->had_redoubt = true;
+		p->section = SECTION_REDOUBT;
+	} else if (inner.length > 2 && memcmp(inner.at, "td", 2) == 0 &&
+		   is_blank(inner.at[2])) {
+		begin_td(p, trim(skip(inner, 2)));
+	} else {
+		mistake(p, p->line, span_of("section"), "[redoubt] or [td NAME]", line);
+	}
+}
+
+/* ---- Lines ---- */
+
+/* `;` or `#` at the start or after a blank, outside double quotes, begins a comment. */
+static struct span strip_comment(struct span s)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < s.length; i++) {
+		if (s.at[i] == '"')
+			quoted = !quoted;
+		if ((s.at[i] == ';' || s.at[i] == '#') && !quoted &&
+		    (i == 0 || is_blank(s.at[i - 1])))
+			return (struct span){s.at, i};
+	}
+	return s;
+}
+
+/* The next line without its end, comment and blanks around; false at the end of the text. */
+static bool next_line(struct span *rest, struct span *line)
+{
+	if (rest->length == 0)
+		return false;
+	*line = cut(*rest, '\n', rest);
+	if (line->length > 0 && line->at[line->length - 1] == '\r')
+		line->length--;
+	*line = trim(strip_comment(*line));
+	return true;
+}
+
+static struct span skip_byte_order_mark(struct span text)
+{
+	if (text.length >= 3 && memcmp(text.at, "\xef\xbb\xbf", 3) == 0)
+		return skip(text, 3);
+	return text;
+}
+
+static bool is_plain_text(struct span s)
+{
+	for (size_t i = 0; i < s.length; i++)
+		if ((s.at[i] < ' ' || s.at[i] > '~') && s.at[i] != '\t')
+			return false;
+	return true;
+}
+
+static bool quotes_match(struct span s)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < s.length; i++)
+		quoted ^= s.at[i] == '"';
+	return !quoted;
+}
+
+static void parse_line(struct parser *p, struct span line)
+{
+	struct span key, value;
+
+	if (line.length == 0)
+		return;
+	if (!is_plain_text(line)) {
+		mistake(p, p->line, span_of("line"), "printable ASCII", line);
+		return;
+	}
+	if (line.at[0] == '[') {
+		begin_section(p, line);
+		return;
+	}
+	if (p->section == SECTION_SKIP)
+		return;
+	key = trim(cut(line, '=', &value));
+	value = trim(value);
+	if (key.length == line.length || key.length == 0)
+		mistake(p, p->line, span_of("line"), "KEY = VALUE or [SECTION]", line);
+	else if (p->section == SECTION_NONE)
+		mistake(p, p->line, key, "[redoubt] or [td NAME] before the first key", line);
+	else if (!quotes_match(value))
+		mistake(p, p->line, key, "a closing double quote", value);
+	else
+		set_key(p, key, value);
+}
+
+static void check_autostart(struct parser *p)
+{
+	struct span list = span_of(p->out->autostart);
+	struct span name;
+
+	for (name = next_word(&list); name.length > 0; name = next_word(&list))
+		if (find_td(p->out, name) == NULL)
+			mistake(p, p->autostart_line, span_of("autostart"),
+				"the name of a [td NAME] section", name);
+}
+
+void config_parse(const char *text, size_t length, struct config *out, config_error_fn on_error,
+		  void *ctx)
+{
+	struct parser p = {
+		.rest = skip_byte_order_mark((struct span){text, length}),
+		.out = out,
+		.on_error = on_error,
+		.ctx = ctx,
+	};
+	struct span line;
+
+	memset(out, 0, sizeof(*out));
+	out->console_port = 0x3f8;
+	out->console_baud = MAX_BAUD;
+	out->log = LOG_INFO;
+	out->on_exit = POWER_OFF;
+	out->on_panic = POWER_HALT;
+	while (next_line(&p.rest, &line)) {
+		p.line++;
+		parse_line(&p, line);
+	}
+	end_section(&p);
+	check_autostart(&p);
+}
+
+/* ---- Files ---- */
+
+#define MAX_FILES (2 * CONFIG_MAX_TDS)
+
+static bool is_file_key(struct span key)
+{
+	return span_is(key, "kernel") || span_is(key, "initrd") || span_is(key, "firmware");
+}
+
+void config_for_each_file(const char *text, size_t length,
+			  void (*emit)(void *ctx, const char *name), void *ctx)
+{
+	struct span rest = skip_byte_order_mark((struct span){text, length});
+	struct span seen[MAX_FILES];
+	unsigned count = 0;
+	struct span line, value;
+	char name[BOOT_NAME_MAX];
+
+	while (count < MAX_FILES && next_line(&rest, &line)) {
+		unsigned i = 0;
+
+		if (!is_plain_text(line) || !is_file_key(trim(cut(line, '=', &value))))
+			continue;
+		value = trim(value);
+		while (i < count && !span_equal(seen[i], value))
+			i++;
+		if (i < count || !is_file_name(value))
+			continue;
+		seen[count++] = value;
+		(void)span_copy(value, name, sizeof(name));
+		emit(ctx, name);
+	}
+}
