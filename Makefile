@@ -11,6 +11,8 @@ endif
 NASM    ?= nasm
 OBJCOPY ?= objcopy
 PYTHON  ?= python3
+# For the targets that build and then run something: use every CPU.
+BUILD_ALL := $(MAKE) --no-print-directory -j$(shell nproc)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -75,11 +77,11 @@ all: $(IMAGES) $(TOOLS) ## build the images and the tools, print the images' SHA
 machine: $(IMAGES) $(TEST_IMAGES) ## all that a boot of the emulated machine needs
 
 run: deps ## boot the emulated TDX machine under UEFI; leaves you at Redoubt's shell
-	@$(MAKE) --no-print-directory machine
+	@$(BUILD_ALL) machine
 	@tests/emu/boot-td --build $(B) --boot uefi --interactive $(RUN_OPTIONS)
 
 run-grub: deps ## the same under GRUB (Multiboot2)
-	@$(MAKE) --no-print-directory machine
+	@$(BUILD_ALL) machine
 	@tests/emu/boot-td --build $(B) --boot grub --interactive $(RUN_OPTIONS)
 
 deps: ## install the Debian packages that building and testing need and this machine lacks
@@ -88,7 +90,7 @@ deps: ## install the Debian packages that building and testing need and this mac
 # ---- Checks -------------------------------------------------------------------------
 
 check: deps ## every test: lint, check-builds, check-unit, check-trace, check-emu
-	@$(PYTHON) tests/check-all.py --make "$(MAKE)" --build $(B)
+	@$(PYTHON) tests/check-all.py --make "$(BUILD_ALL)" --build $(B)
 
 check-builds: ## gcc and clang, with and without assertions, build the same kernel twice
 	@tests/check-builds.sh "$(MAKE)" $(B)
