@@ -62,4 +62,5 @@ enum tdboot_error {
 	TDBOOT_ERROR_CMDLINE_DIGEST,
 	TDBOOT_ERROR_KERNEL_FORMAT,        /* not a bzImage with a 64-bit entry */
 	TDBOOT_ERROR_RTMR,
+	TDBOOT_ERROR_EXCEPTION,            /* an exception in tdboot or a kernel's first steps */
 };

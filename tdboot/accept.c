@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "tdboot/accept.h"
+
+#include <stdbool.h>
+
+#include "guest-abi/ghci.h"
+#include "guest-abi/tdcall_insn.h"
+#include "tdboot/cpu_insn.h"
+#include "tdboot/fatal.h"
+#include "tdboot/text.h"
+
+#define SIZE_4K  UINT64_C(0x1000)
+#define SIZE_2M  UINT64_C(0x200000)
+#define LEVEL_4K 0U
+#define LEVEL_2M 1U
+
+/* The host holds a lock of the page; on real machines this ends within microseconds. */
+#define BUSY_RETRIES 1000000U
+
+static uint64_t accept(uint64_t gpa, unsigned level)
+{
+	struct tdcall_regs regs;
+	unsigned tries = BUSY_RETRIES;
+
+	do {
+		regs = (struct tdcall_regs){.rax = TDG_MEM_PAGE_ACCEPT, .rcx = gpa | level};
+		tdcall(&regs);
+		if (tdcall_code(regs.rax) != TDCALL_OPERAND_BUSY)
+			break;
+		cpu_pause();
+	} while (--tries > 0);
+	return regs.rax;
+}
+
+static _Noreturn void refuse(uint64_t gpa, uint64_t status)
+{
+	struct text text = {.length = 0};
+
+	text_add(&text, "tdboot: accept of ");
+	text_add_hex(&text, gpa);
+	text_add(&text, ": status ");
+	text_add_hex(&text, status);
+	fatal(TDBOOT_ERROR_ACCEPT, text.chars);
+}
+
+void accept_range(uint64_t start, uint64_t end)
+{
+	uint64_t try_4k_until = start;
+	uint64_t at = start;
+
+	while (at < end) {
+		bool is_2m = at >= try_4k_until && at % SIZE_2M == 0 && end - at >= SIZE_2M;
+		uint64_t status = accept(at, is_2m ? LEVEL_2M : LEVEL_4K);
+
+		switch (tdcall_code(status)) {
+		case TDCALL_SUCCESS:
+		case TDCALL_PAGE_ALREADY_ACCEPTED:
+			at += is_2m ? SIZE_2M : SIZE_4K;
+			break;
+		case TDCALL_PAGE_SIZE_MISMATCH:
+			if (!is_2m)
+				refuse(at, status);
+			try_4k_until = at + SIZE_2M;
+			break;
+		default:
+			refuse(at, status);
+		}
+	}
+}
