@@ -209,8 +209,8 @@ def qemu_command(o, files, work):
     return command
 
 
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\r|\x00")
-ESCAPE_STARTED = re.compile(r"\x1b[\[(]?[0-9;?]*$")
+ESCAPES = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\r|\x00")
+ESCAPE_STARTED = re.compile(r"\x1b[\[(]?[0-9;?=]*$")
 
 
 class Transcript:
@@ -300,6 +300,12 @@ class Machine:
             if time.monotonic() >= until:
                 raise MachineError(f"time is up: the console did not show: {regex}")
             alive = self.read_some(until)
+
+    def glimpse(self, regex):
+        """Waits for `regex` as expect() does, but leaves it to be matched again."""
+        position = self.position
+        self.expect(regex)
+        self.position = position
 
     def send(self, line):
         """Types a line and the Enter key."""
