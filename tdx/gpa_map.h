@@ -27,8 +27,7 @@ struct gpa_map {
 	/* Per GiB: GPA_PRIVATE, GPA_SHARED, or a struct gpa_mixed_gib. */
 	_Atomic(uintptr_t) *gibs;
 	atomic_uint_least64_t sequence; /* odd while an update runs */
-	atomic_uint_least64_t shared_pages;
-	struct spinlock lock; /* serialises updates */
+	struct spinlock lock;           /* serialises updates */
 	/* Protected by lock: spare objects, linked through their first word. */
 	void *spare_gibs, *spare_tables, *spare_bitmaps;
 	uint64_t gibs_used, tables_used, bitmaps_used;

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which statuses may be answered by the same call again, and how often. The
+ * module's locks are try-locks: BUSY means that another CPU is inside for a moment.
+ *
+ *	struct tdx_retry retry = {0};
+ *	do {
+ *		s = tdh_mng_key_config(tdr);
+ *	} while (tdx_retry(&retry, s));
+ *
+ * Statuses that need an action first (PREVIOUS_TLB_EPOCH_BUSY, VCPU_ASSOCIATED,
+ * FLUSHVP_NOT_DONE, WBCACHE_NOT_COMPLETE, INTERRUPTED_RESUMABLE) are never repeated here.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "tdx/tdx_abi.h"
+
+struct tdx_retry {
+	unsigned tries; /* so far */
+};
+
+/* True when the caller shall call again; waits a little before. Bounded. */
+bool tdx_retry(struct tdx_retry *retry, tdx_status_t s);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to tdx/: nothing outside this folder issues a SEAMCALL. */
+#pragma once
+
+#include <stdint.h>
+
+#include "core/log.h"
+#include "tdx/tdx_abi.h"
+
+/* Every register that a leaf takes or returns, besides RAX. The layout is known to seamcall.S.
+ */
+struct seamcall_regs {
+	uint64_t rcx, rdx, rbx, rbp, rsi, rdi;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+/*
+ * The one way to the module: seamcall.S, or a software module in hosted tests. Returns
+ * RAX; *regs is what the registers hold afterwards. When the module did not run
+ * (CF=1, #GP, #UD) the status is a TDX_SW_* code and *regs is unchanged.
+ */
+uint64_t seamcall_raw(uint64_t rax, struct seamcall_regs *regs);
+
+/* seamcall_raw(), counted and recorded among the last calls of this CPU. */
+tdx_status_t seamcall(uint64_t rax, struct seamcall_regs *regs);
+
+/* SEAMCALLs by all CPUs since boot. */
+uint64_t seamcall_count(void);
+
+/* Logs "<what>: <leaf>: <status>(<operand>) in ... out ..." of this CPU's last SEAMCALL. */
+void seamcall_log_last(enum log_level level, const char *what);
+
+/* Prints the last SEAMCALLs of each CPU, the one in flight included; for the panic screen. */
+void seamcall_dump(void);

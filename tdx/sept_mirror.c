@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "tdx/sept_mirror.h"
+
+#include <stddef.h>
+
+#include "core/panic.h"
+#include "mm/heap.h"
+
+const char *mirror_state_name(enum mirror_state s)
+{
+	switch (s) {
+	case MIRROR_FREE:
+		return "FREE";
+	case MIRROR_TABLE:
+		return "TABLE";
+	case MIRROR_MAPPED:
+		return "MAPPED";
+	case MIRROR_PENDING:
+		return "PENDING or accepted";
+	case MIRROR_BLOCKED:
+		return "BLOCKED";
+	case MIRROR_PENDING_BLOCKED:
+		return "PENDING_BLOCKED";
+	}
+	return "?";
+}
+
+/* A node whose entries are of `level`; only those above 4K can have tables below. */
+static struct sept_node *node_alloc(enum page_level level)
+{
+	size_t size = sizeof(struct sept_node);
+
+	if (level > LEVEL_4K)
+		size += SEPT_ENTRIES * sizeof(((struct sept_node *)NULL)->child[0]);
+	return heap_alloc(size);
+}
+
+enum status sept_mirror_init(struct sept_mirror *m)
+{
+	m->root = node_alloc(LEVEL_512G);
+	return m->root ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+static void destroy_below(struct sept_node *node, enum page_level level)
+{
+	if (!node)
+		return;
+	if (level > LEVEL_4K)
+		for (unsigned i = 0; i < SEPT_ENTRIES; i++)
+			destroy_below(atomic_load(&node->child[i]), level - 1);
+	heap_free(node);
+}
+
+void sept_mirror_destroy(struct sept_mirror *m)
+{
+	destroy_below(m->root, LEVEL_512G);
+	m->root = NULL;
+}
+
+static struct sept_slot slot_in(struct sept_node *node, enum page_level level, gpa_t at)
+{
+	return (struct sept_slot){
+		.node = node,
+		.index = (unsigned)(at.raw / level_size(level) % SEPT_ENTRIES),
+		.level = level,
+		.base = gpa(align_down(at.raw, level_size(level))),
+	};
+}
+
+struct sept_slot sept_find(const struct sept_mirror *m, gpa_t at, enum page_level level)
+{
+	struct sept_slot slot = slot_in(m->root, LEVEL_512G, at);
+
+	while (slot.level > level && mirror_state_of(sept_read(slot)) == MIRROR_TABLE) {
+		struct sept_node *child = sept_child(slot);
+
+		if (!child)
+			break;
+		slot = slot_in(child, slot.level - 1, at);
+	}
+	return slot;
+}
+
+mirror_entry_t sept_read(struct sept_slot slot)
+{
+	return (mirror_entry_t){atomic_load(&slot.node->entry[slot.index])};
+}
+
+struct sept_node *sept_child(struct sept_slot slot)
+{
+	return slot.level > LEVEL_4K ? atomic_load(&slot.node->child[slot.index]) : NULL;
+}
+
+enum status sept_claim(struct sept_slot slot, mirror_entry_t expected)
+{
+	uint64_t value = expected.raw;
+
+	if (mirror_is_busy(expected) ||
+	    !atomic_compare_exchange_strong(&slot.node->entry[slot.index], &value,
+					    value | MIRROR_BUSY))
+		return STATUS_BUSY;
+	return STATUS_OK;
+}
+
+static void count(struct sept_mirror *m, enum page_level level, mirror_entry_t entry, int sign)
+{
+	atomic_uint_least64_t *counter;
+
+	if (mirror_state_of(entry) == MIRROR_TABLE)
+		counter = &m->table_count;
+	else if (mirror_is_leaf(entry))
+		counter = &m->leaf_count[level];
+	else
+		return;
+	atomic_fetch_add_explicit(counter, (uint64_t)(int64_t)sign, memory_order_relaxed);
+}
+
+void sept_commit(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t value)
+{
+	mirror_entry_t old = sept_read(slot);
+
+	CHECK(mirror_is_busy(old) && !mirror_is_busy(value));
+	count(m, slot.level, old, -1);
+	count(m, slot.level, value, +1);
+	atomic_store(&slot.node->entry[slot.index], value.raw);
+}
+
+struct sept_node *sept_node_alloc(struct sept_slot slot) { return node_alloc(slot.level - 1); }
+
+void sept_node_free(struct sept_node *node) { heap_free(node); }
+
+void sept_commit_table(struct sept_mirror *m, struct sept_slot slot, hpa_t frame,
+		       struct sept_node *node)
+{
+	atomic_store(&slot.node->child[slot.index], node);
+	sept_commit(m, slot, mirror_entry(MIRROR_TABLE, frame));
+}
+
+bool sept_next_leaf(const struct sept_mirror *m, gpa_t at, gpa_t end, struct sept_slot *out)
+{
+	while (at.raw < end.raw) {
+		struct sept_slot slot = sept_find(m, at, LEVEL_4K);
+
+		if (mirror_is_leaf(sept_read(slot))) {
+			*out = slot;
+			return true;
+		}
+		at = gpa_add(slot.base, level_size(slot.level));
+	}
+	return false;
+}
+
+uint64_t sept_present_bytes(const struct sept_mirror *m)
+{
+	uint64_t sum = 0;
+
+	for (enum page_level l = LEVEL_4K; l < LEVEL_512G; l++)
+		sum += atomic_load_explicit(&m->leaf_count[l], memory_order_relaxed) *
+		       level_size(l);
+	return sum;
+}
