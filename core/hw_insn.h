@@ -240,9 +240,6 @@ static inline void insn_lgdt(const struct insn_table_ptr *p)
 
 static inline void insn_ltr(uint16_t selector) { asm volatile("ltr %0" : : "r"(selector)); }
 
-/* The triple fault of a machine that offers no other way to reset it. */
-static inline void insn_ud2(void) { asm volatile("ud2"); }
-
 static inline void insn_rep_movs(void *dst, const void *src, size_t n)
 {
 	size_t words = n / 8;
