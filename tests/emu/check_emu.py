@@ -117,7 +117,7 @@ class Tap:
 def do_step(m, step, kept):
     """Performs a step; raises MachineError when its sentence does not hold."""
     if step.send is not None:
-        m.send(step.send)
+        m.command(step.send)
     if step.raw is not None:
         m.send_raw(step.raw)
     found = m.expect(step.expect, step.timeout)

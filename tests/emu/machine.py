@@ -301,15 +301,14 @@ class Machine:
                 raise MachineError(f"time is up: the console did not show: {regex}")
             alive = self.read_some(until)
 
-    def glimpse(self, regex):
-        """Waits for `regex` as expect() does, but leaves it to be matched again."""
-        position = self.position
-        self.expect(regex)
-        self.position = position
-
     def send(self, line):
         """Types a line and the Enter key."""
         self.send_raw(line + "\r")
+
+    def command(self, line, timeout=30):
+        """Types a line at a shell that echoes it; what follows is the shell's answer."""
+        self.send(line)
+        self.expect(re.escape(line) + r" *\n", timeout)
 
     def send_raw(self, text):
         """Types exactly these characters; "\x1d" is Ctrl-]."""
