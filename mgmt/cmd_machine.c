@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* The words about the machine. */
+#include "core/cpu.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "core/string.h"
+#include "drivers/timer.h"
+#include "mgmt/cmd_table.h"
+#include "mgmt/version.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/phys.h"
+
+/* What a requested end writes to the exit port; QEMU's exit status is then 33. */
+#define EXIT_CODE_REQUESTED 16
+
+#define DIGEST_STEP (UINT64_C(256) << 10)
+
+/* ---- version, info ---- */
+
+static void module_version(const struct tdx_module_info *m, char *text, size_t size)
+{
+	if (m->is_ready)
+		(void)format(text, size, "%u.%u.%02u, build %u", m->major, m->minor, m->update,
+			     m->build_date);
+	else
+		(void)format(text, size, "none");
+}
+
+void cmd_version(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	char text[48];
+
+	(void)argc;
+	(void)argv;
+	module_version(s->ops->tdx_module_info(), text, sizeof(text));
+	cmd_print(s, "Redoubt " REDOUBT_VERSION "\nTDX module %s\n", text);
+}
+
+static void print_machine(struct cmd_session *s)
+{
+	const struct tdx_module_info *m = s->ops->tdx_module_info();
+	char text[CMD_TEXT_MAX];
+
+	cmd_record_begin(s);
+	cmd_record_text(s, "redoubt", REDOUBT_VERSION);
+	cmd_record_text(s, "boot", s->bi->boot_path);
+	cmd_record_number(s, "uptime_us", timer_now_us());
+	cmd_record_number(s, "cpus", cpu_count);
+	cmd_record_number(s, "packages", package_count);
+	cmd_record_number(s, "memory_bytes", frame_total());
+	cmd_record_number(s, "heap_bytes", heap_used());
+	(void)format(text, sizeof(text), "refused: %s", m->refusal);
+	cmd_record_text(s, "tdx", m->is_ready ? "ready" : text);
+	if (m->is_ready) {
+		module_version(m, text, sizeof(text));
+		cmd_record_text(s, "module", text);
+		(void)format(text, sizeof(text), "%#lx", m->features0);
+		cmd_record_text(s, "features0", text);
+		cmd_record_number(s, "cmrs", m->cmr_count);
+		cmd_record_number(s, "tdmrs", m->tdmr_count);
+		cmd_record_number(s, "tdmr_bytes", m->tdmr_bytes);
+		cmd_record_number(s, "pamt_bytes", m->pamt_bytes);
+		cmd_record_number(s, "global_keyid", m->global_keyid);
+		cmd_record_number(s, "keyids", m->keyid_count);
+		cmd_record_number(s, "keyids_free", s->ops->tdx_keyid_free_count());
+		cmd_record_number(s, "ready_seamcalls", m->ready_seamcalls);
+	}
+	cmd_record_number(s, "seamcalls", s->ops->tdx_seamcall_count());
+	cmd_record_end(s);
+}
+
+static void print_boot_module(struct cmd_session *s, unsigned i)
+{
+	const struct boot_module *module = &s->bi->modules[i];
+	char text[CMD_HEX_MAX];
+
+	if (s->json) {
+		cmd_record_begin(s);
+		cmd_record_text(s, "file", module->name);
+		cmd_record_number(s, "bytes", module->size);
+		cmd_record_hex(s, "sha384", s->digests.sha384[i], SHA384_DIGEST_SIZE);
+		cmd_record_end(s);
+		return;
+	}
+	cmd_hex(text, s->digests.sha384[i], SHA384_DIGEST_SIZE);
+	cmd_print(s, "file %s: %lu bytes, SHA-384 %s\n", module->name, module->size, text);
+}
+
+/* Hashes a piece of the next module that has no digest. */
+static void hash_piece(struct cmd_session *s)
+{
+	struct cmd_digests *d = &s->digests;
+	const struct boot_module *module = &s->bi->modules[d->known];
+	uint64_t left = module->size - d->offset;
+	uint64_t n = left < DIGEST_STEP ? left : DIGEST_STEP;
+
+	if (d->offset == 0)
+		sha384_init(&d->hash);
+	sha384_update(&d->hash, phys_ptr(hpa_add(module->base, d->offset)), n);
+	d->offset += n;
+	if (d->offset < module->size)
+		return;
+	sha384_final(&d->hash, d->sha384[d->known]);
+	d->known++;
+	d->offset = 0;
+}
+
+static bool continue_info(struct cmd_session *s)
+{
+	if (s->digests.known < s->bi->module_count) {
+		hash_piece(s);
+		return true;
+	}
+	for (unsigned i = 0; i < s->bi->module_count; i++)
+		print_boot_module(s, i);
+	return false;
+}
+
+void cmd_info(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	(void)argc;
+	(void)argv;
+	print_machine(s);
+	s->rest = continue_info;
+}
+
+/* ---- mem ---- */
+
+void cmd_mem(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	uint64_t bytes[FRAME_OWNER_COUNT];
+
+	(void)argc;
+	(void)argv;
+	frame_account(bytes);
+	cmd_record_begin(s);
+	for (unsigned i = 0; i < FRAME_OWNER_COUNT; i++)
+		cmd_record_number(s, frame_owner_name((enum frame_owner)i), bytes[i]);
+	cmd_record_number(s, "total", frame_total());
+	cmd_record_number(s, "tdx_free_4k", frame_free_tdx(LEVEL_4K));
+	cmd_record_number(s, "tdx_free_2m", frame_free_tdx(LEVEL_2M));
+	cmd_record_number(s, "keyids_free", s->ops->tdx_keyid_free_count());
+	cmd_record_end(s);
+}
+
+/* ---- tdx-check ---- */
+
+static void check_row(void *ctx, const struct tdx_check *row)
+{
+	struct cmd_session *s = ctx;
+
+	if (s->json) {
+		cmd_record_begin(s);
+		cmd_record_text(s, "check", row->name);
+		cmd_record_text(s, "result", row->ok ? "ok" : "missing");
+		cmd_record_text(s, "found", row->found);
+		cmd_record_text(s, "needed", row->needed);
+		cmd_record_text(s, "hint", row->hint);
+		cmd_record_end(s);
+		return;
+	}
+	cmd_print(s, "%-7s %s: found %s, needed %s%s%s\n", row->ok ? "ok" : "MISSING",
+		  row->name, row->found, row->needed,
+		  row->hint[0] != '\0' && !row->ok ? "; " : "", row->ok ? "" : row->hint);
+}
+
+void cmd_tdx_check(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	const struct tdx_module_info *m = s->ops->tdx_module_info();
+
+	(void)argc;
+	(void)argv;
+	s->ops->tdx_check_each(check_row, s);
+	if (s->json)
+		return;
+	if (m->is_ready)
+		cmd_print(s, "TDX is ready\n");
+	else
+		cmd_print(s, "TDX is refused: %s\n", m->refusal);
+}
+
+/* ---- log ---- */
+
+static void log_line(void *ctx, const char *line) { cmd_print(ctx, "%s\n", line); }
+
+void cmd_log(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	static const char *const levels[] = {"error", "warn", "info", "debug"};
+
+	if (argc == 1) {
+		log_replay(log_line, s);
+		return;
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		if (strcmp(argv[1], levels[i]) == 0) {
+			log_threshold = (enum log_level)i;
+			cmd_print(s, "log level %s\n", levels[i]);
+			return;
+		}
+	}
+	cmd_print(s, "log: expected error, warn, info or debug, found '%.40s'\n", argv[1]);
+}
+
+/* ---- The end ---- */
+
+static void end_machine(struct cmd_session *s, enum power_action action)
+{
+	s->ops->vm_shutdown_all();
+	s->ops->tdx_module_stop();
+	s->ops->power_end(action, EXIT_CODE_REQUESTED);
+}
+
+void cmd_reboot(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	(void)argc;
+	(void)argv;
+	cmd_print(s, "rebooting\n");
+	end_machine(s, POWER_REBOOT);
+}
+
+void cmd_poweroff(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	(void)argc;
+	(void)argv;
+	cmd_print(s, "powering off\n");
+	end_machine(s, s->config->on_exit);
+}
+
+void cmd_panic_test(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	(void)s;
+	(void)argc;
+	(void)argv;
+	panic("asked for by panic-test");
+}

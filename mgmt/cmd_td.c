@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/* The words about TDs. */
+#include "core/log.h"
+#include "core/string.h"
+#include "mgmt/cmd_table.h"
+
+static const struct td_config *find_config(const struct cmd_session *s, const char *name)
+{
+	for (unsigned i = 0; i < s->config->td_count; i++)
+		if (strcmp(s->config->tds[i].name, name) == 0)
+			return &s->config->tds[i];
+	return NULL;
+}
+
+/* ---- Names ---- */
+
+/* "create: unknown TD 'x', expected one of: web db", or that none is configured. */
+static void explain_unknown(const struct cmd_session *s, const char *name, struct vm_error *why)
+{
+	int n;
+
+	if (s->config->td_count == 0) {
+		(void)format(why->text, sizeof(why->text),
+			     "unknown TD '%.32s', expected a [td NAME] of redoubt.cfg, which "
+			     "has none",
+			     name);
+		return;
+	}
+	n = format(why->text, sizeof(why->text), "unknown TD '%.32s', expected one of:", name);
+	for (unsigned i = 0; i < s->config->td_count && (size_t)n < sizeof(why->text); i++)
+		n += format(why->text + n, sizeof(why->text) - (size_t)n, " %s",
+			    s->config->tds[i].name);
+}
+
+/* The TD, if it exists; otherwise one line that says what does. */
+static bool get_existing(struct cmd_session *s, char *const argv[], struct vm_info *info)
+{
+	struct vm_error why;
+
+	if (s->ops->vm_get(argv[1], info) == STATUS_OK)
+		return true;
+	if (find_config(s, argv[1]) != NULL)
+		(void)format(
+			why.text, sizeof(why.text),
+			"TD '%s' is not created, expected 'create %s' or 'start %s' before",
+			argv[1], argv[1], argv[1]);
+	else
+		explain_unknown(s, argv[1], &why);
+	cmd_print(s, "%s: %s\n", argv[0], why.text);
+	return false;
+}
+
+/* Every failure has its line, also where vm/ left none. */
+static enum status explain(enum status st, struct vm_error *why)
+{
+	if (st != STATUS_OK && why->text[0] == '\0')
+		(void)string_copy(why->text, sizeof(why->text), status_name(st));
+	return st;
+}
+
+/* ---- Life ---- */
+
+static enum status create_td(struct cmd_session *s, const char *name, struct vm_error *why)
+{
+	const struct td_config *config = find_config(s, name);
+	struct vm_info info;
+
+	why->text[0] = '\0';
+	if (config == NULL) {
+		explain_unknown(s, name, why);
+		return STATUS_NOT_FOUND;
+	}
+	if (config->kernel[0] == '\0') {
+		(void)format(why->text, sizeof(why->text),
+			     "redoubt.cfg:%u: expected a line kernel = FILE in [td %s]",
+			     config->line, name);
+		return STATUS_BAD_ARG;
+	}
+	/* Its name is free again only when the last page of the one before is. */
+	if (s->ops->vm_get(name, &info) == STATUS_OK && info.state == VM_DYING)
+		s->ops->vm_finish_reclaim();
+	return explain(s->ops->vm_create(config, why), why);
+}
+
+enum status cmd_start_td(struct cmd_session *s, const char *name, struct vm_error *why)
+{
+	struct vm_info info;
+	enum status st = s->ops->vm_get(name, &info);
+
+	why->text[0] = '\0';
+	if (st != STATUS_OK || info.state == VM_DYING) {
+		st = create_td(s, name, why);
+		if (st != STATUS_OK)
+			return st;
+	}
+	return explain(s->ops->vm_start(name, why), why);
+}
+
+void cmd_create(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	struct vm_error why;
+	struct vm_info info;
+	char mrtd[CMD_HEX_MAX];
+
+	(void)argc;
+	if (create_td(s, argv[1], &why) != STATUS_OK) {
+		cmd_print(s, "create: %s\n", why.text);
+		return;
+	}
+	if (s->ops->vm_get(argv[1], &info) != STATUS_OK)
+		return;
+	cmd_hex(mrtd, info.mrtd, sizeof(info.mrtd));
+	cmd_print(s, "%s created: MRTD %s, %lu SEAMCALLs\n", argv[1],
+		  info.has_mrtd ? mrtd : "unknown", info.create_seamcalls);
+}
+
+void cmd_start(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	struct vm_error why;
+
+	(void)argc;
+	if (cmd_start_td(s, argv[1], &why) == STATUS_OK)
+		cmd_print(s, "%s started\n", argv[1]);
+	else
+		cmd_print(s, "start: %s\n", why.text);
+}
+
+void cmd_destroy(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	struct vm_error why = {.text = ""};
+	struct vm_info info;
+
+	(void)argc;
+	if (!get_existing(s, argv, &info))
+		return;
+	if (explain(s->ops->vm_destroy(argv[1], &why), &why) == STATUS_OK)
+		cmd_print(s, "%s destroyed: its KeyID is free, its memory follows\n", argv[1]);
+	else
+		cmd_print(s, "destroy: %s\n", why.text);
+}
+
+/* ---- Console ---- */
+
+void cmd_console(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	struct vm_info info;
+	enum status st;
+
+	(void)argc;
+	if (!get_existing(s, argv, &info))
+		return;
+	cmd_print(s, "console of %s, Ctrl-] leaves it\n", info.name);
+	st = s->ops->vm_console_attach(info.name, s->console_emit);
+	if (st == STATUS_OK)
+		(void)string_copy(s->attached, sizeof(s->attached), info.name);
+	else
+		cmd_print(s, "console: %s: %s\n", info.name, status_name(st));
+}
+
+void cmd_detach(struct cmd_session *s)
+{
+	if (s->attached[0] == '\0')
+		return;
+	s->attached[0] = '\0';
+	(void)s->ops->vm_console_attach(NULL, NULL);
+}
+
+/* ---- Reports ---- */
+
+static void state_text(const struct vm_info *info, char *text, size_t size)
+{
+	if (info->state == VM_DYING)
+		(void)format(text, size, "dying %u%%", info->dying_percent);
+	else
+		(void)string_copy(text, size, vm_state_name(info->state));
+}
+
+static void list_row(struct cmd_session *s, const char *state, const struct vm_info *info)
+{
+	if (s->json) {
+		cmd_record_begin(s);
+		cmd_record_text(s, "name", info->name);
+		cmd_record_text(s, "state", state);
+		cmd_record_number(s, "vcpus", info->vcpus);
+		cmd_record_number(s, "memory_bytes", info->memory);
+		cmd_record_number(s, "keyid", info->hkid);
+		cmd_record_number(s, "exits", info->exits);
+		cmd_record_text(s, "reason", info->reason);
+		cmd_record_end(s);
+		return;
+	}
+	cmd_print(s, "%-16s %-10s %5u %8luM %5u %10lu %s\n", info->name, state, info->vcpus,
+		  info->memory >> 20, info->hkid, info->exits, info->reason);
+}
+
+static void list_td(void *ctx, const struct vm_info *info)
+{
+	char state[16];
+
+	state_text(info, state, sizeof(state));
+	list_row(ctx, state, info);
+}
+
+void cmd_list(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	(void)argc;
+	(void)argv;
+	if (!s->json)
+		cmd_print(s, "%-16s %-10s %5s %9s %5s %10s %s\n", "NAME", "STATE", "VCPUS",
+			  "MEMORY", "KEYID", "EXITS", "REASON");
+	s->ops->vm_each(list_td, s);
+	for (unsigned i = 0; i < s->config->td_count; i++) {
+		const struct td_config *config = &s->config->tds[i];
+		struct vm_info info;
+
+		if (s->ops->vm_get(config->name, &info) == STATUS_OK)
+			continue;
+		info = (struct vm_info){.vcpus = config->vcpus, .memory = config->memory};
+		(void)string_copy(info.name, sizeof(info.name), config->name);
+		list_row(s, "configured", &info);
+	}
+}
+
+void cmd_td_info(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	struct vm_info info;
+	char state[16];
+
+	(void)argc;
+	if (!get_existing(s, argv, &info))
+		return;
+	state_text(&info, state, sizeof(state));
+	cmd_record_begin(s);
+	cmd_record_text(s, "name", info.name);
+	cmd_record_text(s, "state", state);
+	cmd_record_text(s, "reason", info.reason[0] != '\0' ? info.reason : "-");
+	cmd_record_number(s, "vcpus", info.vcpus);
+	cmd_record_number(s, "memory_bytes", info.memory);
+	cmd_record_number(s, "private_bytes", info.private_bytes);
+	cmd_record_number(s, "shared_bytes", info.shared_bytes);
+	cmd_record_number(s, "keyid", info.hkid);
+	if (info.has_mrtd)
+		cmd_record_hex(s, "mrtd", info.mrtd, sizeof(info.mrtd));
+	cmd_record_number(s, "exits", info.exits);
+	cmd_record_number(s, "seamcalls", info.seamcalls);
+	cmd_record_number(s, "create_seamcalls", info.create_seamcalls);
+	cmd_record_end(s);
+}
+
+struct exits_context {
+	struct cmd_session *session;
+	const char *name;
+	uint64_t total;
+};
+
+static void exits_row(void *ctx, const char *reason, uint64_t count)
+{
+	struct exits_context *c = ctx;
+	struct cmd_session *s = c->session;
+
+	c->total += count;
+	if (!s->json) {
+		cmd_print(s, "%-32s %lu\n", reason, count);
+		return;
+	}
+	cmd_record_begin(s);
+	cmd_record_text(s, "name", c->name);
+	cmd_record_text(s, "reason", reason);
+	cmd_record_number(s, "count", count);
+	cmd_record_end(s);
+}
+
+void cmd_exits(struct cmd_session *s, unsigned argc, char *const argv[])
+{
+	struct exits_context c = {.session = s, .name = argv[1]};
+	struct vm_info info;
+	enum status st;
+
+	(void)argc;
+	if (!get_existing(s, argv, &info))
+		return;
+	st = s->ops->vm_exits_each(argv[1], exits_row, &c);
+	if (st != STATUS_OK)
+		cmd_print(s, "exits: %s: %s\n", argv[1], status_name(st));
+	else if (!s->json)
+		cmd_print(s, "%-32s %lu\n", "total", c.total);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_TAG "shell"
+
+#include "mgmt/shell.h"
+
+#include <stdatomic.h>
+
+#include "core/log.h"
+#include "core/string.h"
+#include "drivers/timer.h"
+#include "drivers/uart.h"
+#include "mgmt/cmd.h"
+#include "mgmt/line_editor.h"
+#include "mgmt/shell_poll.h"
+#include "vm/cpu_loop.h"
+
+#define PROMPT         "redoubt> "
+#define LEAVE_CONSOLE  0x1d /* Ctrl-] */
+#define BYTES_PER_POLL 64
+#define LIFE_CHECK_US  20000
+#define TYPED_MAX      128
+
+/* One serial line, one shell. Used by the BSP's loop alone, but for the atomics. */
+static struct {
+	struct cmd_session session;
+	struct line_editor editor;
+	const char *autostart; /* names that are still to be started */
+	char typed[TYPED_MAX]; /* for the TD, when its input is full */
+	unsigned typed_count;
+	uint64_t next_life_check_us;
+	atomic_bool has_prompt; /* prompt and line are on the screen, with the cursor in them */
+	atomic_bool in_raw_line; /* a TD's output stands in the middle of a line */
+} shell;
+
+static void write_text(const char *text, size_t length) { uart_write(text, length); }
+
+static void write_edited(void *ctx, const char *text, size_t length)
+{
+	(void)ctx;
+	uart_write(text, length);
+}
+
+/* Any CPU, any context: never waits for the shell, which prints its line again later. */
+static void print_log_line(const char *text, size_t length)
+{
+	if (atomic_exchange(&shell.has_prompt, false))
+		uart_write("\r\x1b[K", 4);
+	if (atomic_exchange(&shell.in_raw_line, false))
+		uart_write("\n", 1);
+	uart_write(text, length);
+}
+
+static void print_td_bytes(const char *bytes, size_t length)
+{
+	if (length == 0)
+		return;
+	uart_write_raw(bytes, length);
+	atomic_store(&shell.in_raw_line, bytes[length - 1] != '\n');
+}
+
+/* ---- The TD's console ---- */
+
+static void leave_console(const char *why)
+{
+	char text[TD_NAME_MAX + sizeof(((struct vm_info *)NULL)->reason) + 64];
+	const char *start = atomic_exchange(&shell.in_raw_line, false) ? "\n" : "";
+
+	(void)format(text, sizeof(text), "%sconsole of %s left: %s\n", start,
+		     shell.session.attached, why);
+	uart_write(text, strlen(text));
+	cmd_detach(&shell.session);
+	shell.typed_count = 0;
+}
+
+static void check_life(void)
+{
+	struct vm_info info;
+	char why[sizeof(info.reason) + 32];
+	uint64_t now = timer_now_us();
+
+	if (now < shell.next_life_check_us)
+		return;
+	shell.next_life_check_us = now + LIFE_CHECK_US;
+	if (shell.session.ops->vm_get(shell.session.attached, &info) != STATUS_OK) {
+		leave_console("the TD is gone");
+	} else if (info.state != VM_CREATED && info.state != VM_RUNNING) {
+		(void)format(why, sizeof(why), "TD %s%s%s", vm_state_name(info.state),
+			     info.reason[0] != '\0' ? ": " : "", info.reason);
+		leave_console(why);
+	}
+}
+
+/* Oldest first, as much as the TD takes. */
+static void type_into_td(void)
+{
+	unsigned n = 0;
+
+	while (n < shell.typed_count && shell.session.ops->vm_console_input(&shell.typed[n], 1))
+		n++;
+	shell.typed_count -= n;
+	memmove(shell.typed, shell.typed + n, shell.typed_count);
+}
+
+/*
+ * The keyboard is read even when the TD takes nothing, or Ctrl-] could not leave one that
+ * hangs; what exceeds the buffer then is lost.
+ */
+static void console_byte(int byte)
+{
+	if (byte == LEAVE_CONSOLE) {
+		leave_console("Ctrl-]");
+		return;
+	}
+	if (shell.typed_count < TYPED_MAX)
+		shell.typed[shell.typed_count++] = (char)byte;
+	type_into_td();
+}
+
+/* ---- Input ---- */
+
+static void type_into_line(int byte)
+{
+	char *line = line_editor_feed(&shell.editor, (char)byte);
+
+	if (line == NULL)
+		return;
+	atomic_store(&shell.has_prompt, false);
+	cmd_execute(&shell.session, line);
+}
+
+/* Takes what was typed, a bounded number of bytes, up to a command that takes long. */
+static void poll_input(void)
+{
+	for (unsigned i = 0; i < BYTES_PER_POLL && shell.session.rest == NULL; i++) {
+		int byte = uart_read();
+
+		if (byte < 0)
+			return;
+		if (shell.session.attached[0] == '\0')
+			type_into_line(byte);
+		else
+			console_byte(byte);
+	}
+}
+
+/* One TD a poll, so that the line stays alive in between. */
+static void poll_autostart(void)
+{
+	char name[TD_NAME_MAX];
+	struct vm_error why;
+
+	if (!cmd_next_name(&shell.autostart, name, sizeof(name)))
+		return;
+	if (cmd_start_td(&shell.session, name, &why) == STATUS_OK)
+		log_info("autostart: %s started", name);
+	else
+		log_error("autostart: %s: %s", name, why.text);
+}
+
+void shell_poll(void)
+{
+	if (cmd_continue(&shell.session))
+		return;
+	poll_input();
+	if (shell.session.rest != NULL)
+		return;
+	if (shell.session.attached[0] != '\0') {
+		type_into_td();
+		check_life();
+	} else if (!atomic_exchange(&shell.has_prompt, true)) {
+		line_editor_redraw(&shell.editor);
+	}
+	poll_autostart();
+}
+
+void shell_start(const struct cmd_ops *ops, const struct boot_info *bi,
+		 const struct config *config)
+{
+	memset(&shell.session, 0, sizeof(shell.session));
+	shell.session.ops = ops;
+	shell.session.bi = bi;
+	shell.session.config = config;
+	shell.session.emit = write_text;
+	shell.session.console_emit = print_td_bytes;
+	memset(&shell.editor, 0, sizeof(shell.editor));
+	shell.editor.prompt = PROMPT;
+	shell.editor.emit = write_edited;
+	shell.autostart = config->autostart;
+	shell.typed_count = 0;
+	log_set_sink(print_log_line);
+	atomic_store(&shell.has_prompt, true);
+	line_editor_redraw(&shell.editor);
+}
+
+void shell_init(const struct boot_info *bi, const struct config *config)
+{
+	shell_start(&cmd_ops_machine, bi, config);
+	cpu_loop_set_poll(shell_poll);
+}
