@@ -104,6 +104,9 @@ check-emu: machine ## boots of the emulated machine; T=SUBSTRING selects
 lint: ## layers, format, tidy, headers, what must not compile or link; T=SUBSTRING selects
 	@$(PYTHON) tests/lint/lint.py --build $(B) $(T)
 
+format: ## let clang-format rewrite the sources
+	@$(PYTHON) tests/lint/source.py | xargs clang-format -i
+
 loc: ## lines of code per folder, without blanks and comments
 	@$(PYTHON) tests/lint/loc.py
 
@@ -148,6 +151,6 @@ $(B)/unit: $(UNIT_OBJ)
 	$(CC) $(HCFLAGS) $^ -o $@
 
 FORCE:
-.PHONY: all machine run run-grub deps check check-builds check-unit check-trace check-emu lint loc clean \
-        help FORCE
+.PHONY: all machine run run-grub deps check check-builds check-unit check-trace check-emu lint format \
+        loc clean help FORCE
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

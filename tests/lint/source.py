@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Source files of the tree and their text without comments and strings."""
+"""Source files of the tree and their text without comments and strings.
+
+Run as a program, it lists the C files, for clang-format.
+"""
+import pathlib
 import re
 
 PRODUCT = ("boot", "core", "mm", "drivers", "vmx", "tdx", "vm", "mgmt", "guest-abi", "tdboot")
@@ -39,3 +43,8 @@ def code(path, text):
 def count_lines(path, text):
     """Lines of code: neither blank nor comment."""
     return sum(1 for line in code(path, text).splitlines() if line.strip())
+
+
+if __name__ == "__main__":
+    for c_file in files(pathlib.Path("."), OWN_CODE, C_FILES):
+        print(c_file)

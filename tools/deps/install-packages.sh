@@ -6,7 +6,7 @@ set -eu
 
 packages="
 make gcc libc6-dev binutils clang clang-format clang-tidy nasm gnu-efi
-qemu-system-x86 ovmf grub-common grub-pc-bin xorriso mtools
+acpica-tools qemu-system-x86 ovmf grub-common grub-pc-bin xorriso mtools
 python3 cpio busybox-static debian-archive-keyring
 "
 
