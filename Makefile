@@ -14,6 +14,9 @@ PYTHON  ?= python3
 # For the targets that build and then run something: use every CPU.
 BUILD_ALL := $(MAKE) --no-print-directory -j$(shell nproc)
 
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -126,29 +129,36 @@ $(B)/flags: FORCE
 
 $(B)/kernel/%.c.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(KCFLAGS) -c $< -o $@
+	@echo '  CC   $@'
+	$(Q)$(CC) $(KCFLAGS) -c $< -o $@
 $(B)/kernel/%.S.o: %.S $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(KASFLAGS) -c $< -o $@
+	@echo '  AS   $@'
+	$(Q)$(CC) $(KASFLAGS) -c $< -o $@
 $(B)/kernel/%.asm.o: %.asm $(B)/flags
 	@mkdir -p $(@D)
-	$(NASM) -felf64 -Werror -I. -MD $(@:.o=.d) -MP -o $@ $<
+	@echo '  NASM $@'
+	$(Q)$(NASM) -felf64 -Werror -I. -MD $(@:.o=.d) -MP -o $@ $<
 $(B)/host/%.c.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(HCFLAGS) -c $< -o $@
+	@echo '  CC   $@'
+	$(Q)$(CC) $(HCFLAGS) -c $< -o $@
 $(B)/tool/%.c.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(TOOL_CFLAGS) -c $< -o $@
+	@echo '  CC   $@'
+	$(Q)$(CC) $(TOOL_CFLAGS) -c $< -o $@
 
 # Anything the linker script does not name, and any warning, fails the link.
 KLDFLAGS := -nostdlib -static -Wl,-T,linker.ld -Wl,--orphan-handling=error   \
             -Wl,--fatal-warnings -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
             -Wl,-z,noexecstack
 $(B)/redoubt.elf: $(KERNEL_OBJ) linker.ld
-	$(CC) $(KLDFLAGS) -o $@ $(KERNEL_OBJ)
+	@echo '  LD   $@'
+	$(Q)$(CC) $(KLDFLAGS) -o $@ $(KERNEL_OBJ)
 
 $(B)/unit: $(UNIT_OBJ)
-	$(CC) $(HCFLAGS) $^ -o $@
+	@echo '  LD   $@'
+	$(Q)$(CC) $(HCFLAGS) $^ -o $@
 
 FORCE:
 .PHONY: all machine run run-grub deps check check-builds check-unit check-trace check-emu lint format \
