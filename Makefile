@@ -163,4 +163,4 @@ $(B)/unit: $(UNIT_OBJ)
 FORCE:
 .PHONY: all machine run run-grub deps check check-builds check-unit check-trace check-emu lint format \
         loc clean help FORCE
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/variants -prune -o -name '*.d' -print 2>/dev/null)

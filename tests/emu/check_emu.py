@@ -158,13 +158,15 @@ def main():
     machine.exit_on_signals()
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--build", type=pathlib.Path, default=machine.ROOT / "build")
+    p.add_argument("--repeat", type=int, default=1, metavar="N", help="run each boot N times")
     p.add_argument("wanted", nargs="?", default="", help="only boots whose name has this")
     a = p.parse_args()
     tap = Tap()
     for boot in BOOTS:
         if a.wanted in boot.name:
             options = dataclasses.replace(boot.options, build=a.build.resolve())
-            run_boot(boot, options, tap)
+            for _ in range(a.repeat):
+                run_boot(boot, options, tap)
     print(f"1..{tap.passed + tap.failed}")
     print(f"{tap.passed} passed, {tap.failed} failed")
     return 1 if tap.failed or not tap.passed else 0
