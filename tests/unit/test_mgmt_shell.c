@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: MIT */
+/* The shell from its keyboard to its screen, above TDs that a table of operations pretends. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "mgmt/shell_poll.h"
+#include "mgmt/version.h"
+#include "mm/frame.h"
+#include "mm/phys.h"
+#include "tests/fake/fake.h"
+#include "tests/unit/test.h"
+
+/* ---- TDs ---- */
+
+#define MAX_TDS 4
+
+static struct vm_info tds[MAX_TDS];
+static unsigned td_count;
+static const char *create_problem = "";
+static enum status create_status;
+static vm_console_fn reader;
+static char typed[64];
+static bool is_input_full;
+static struct tdx_module_info module = {.is_ready = true,
+					.major = 1,
+					.minor = 5,
+					.update = 1,
+					.build_date = 20230323,
+					.keyid_count = 31};
+static char events[128]; /* what happened at the end of the machine */
+
+static void event(const char *what)
+{
+	strcat(events, what);
+	strcat(events, " ");
+}
+
+static struct vm_info *find(const char *name)
+{
+	for (unsigned i = 0; i < td_count; i++)
+		if (strcmp(tds[i].name, name) == 0)
+			return &tds[i];
+	return NULL;
+}
+
+static enum status fake_create(const struct td_config *config, struct vm_error *why)
+{
+	struct vm_info *td = &tds[td_count];
+
+	if (create_status != STATUS_OK) {
+		strcpy(why->text, create_problem);
+		return create_status;
+	}
+	if (find(config->name) != NULL) {
+		strcpy(why->text, "TD exists already");
+		return STATUS_EXISTS;
+	}
+	*td = (struct vm_info){.state = VM_CREATED,
+			       .vcpus = config->vcpus,
+			       .memory = config->memory,
+			       .hkid = 33,
+			       .has_mrtd = true,
+			       .mrtd = {0xab, 0xcd},
+			       .create_seamcalls = 1234};
+	strcpy(td->name, config->name);
+	td_count++;
+	return STATUS_OK;
+}
+
+static enum status fake_start(const char *name, struct vm_error *why)
+{
+	struct vm_info *td = find(name);
+
+	if (td == NULL || td->state != VM_CREATED) {
+		strcpy(why->text, "TD is not in state created");
+		return STATUS_BAD_STATE;
+	}
+	td->state = VM_RUNNING;
+	return STATUS_OK;
+}
+
+static enum status fake_destroy(const char *name, struct vm_error *why)
+{
+	(void)why;
+	find(name)->state = VM_DYING;
+	find(name)->dying_percent = 45;
+	return STATUS_OK;
+}
+
+static void fake_finish_reclaim(void)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < td_count; i++)
+		if (tds[i].state != VM_DYING)
+			tds[kept++] = tds[i];
+	td_count = kept;
+}
+
+static void fake_shutdown_all(void) { event("shutdown"); }
+static void fake_module_stop(void) { event("stop"); }
+
+static void fake_power_end(enum power_action action, uint8_t code)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "end(%d,%u)", (int)action, code);
+	event(text);
+}
+
+static void fake_each(void (*emit)(void *ctx, const struct vm_info *info), void *ctx)
+{
+	for (unsigned i = 0; i < td_count; i++)
+		emit(ctx, &tds[i]);
+}
+
+static enum status fake_get(const char *name, struct vm_info *out)
+{
+	struct vm_info *td = find(name);
+
+	if (td == NULL)
+		return STATUS_NOT_FOUND;
+	*out = *td;
+	return STATUS_OK;
+}
+
+static enum status fake_exits(const char *name,
+			      void (*emit)(void *ctx, const char *reason, uint64_t count),
+			      void *ctx)
+{
+	(void)name;
+	emit(ctx, "CPUID", 12);
+	emit(ctx, "HLT", 30);
+	return STATUS_OK;
+}
+
+static enum status fake_attach(const char *name, vm_console_fn emit)
+{
+	reader = name != NULL ? emit : NULL;
+	if (reader != NULL)
+		reader("old\r\n", 5);
+	return STATUS_OK;
+}
+
+static bool fake_input(const char *bytes, size_t length)
+{
+	if (!is_input_full)
+		strncat(typed, bytes, length);
+	return !is_input_full;
+}
+
+static const struct tdx_module_info *fake_module_info(void) { return &module; }
+
+static void fake_check_each(void (*emit)(void *ctx, const struct tdx_check *row), void *ctx)
+{
+	emit(ctx, &(struct tdx_check){"SEAMRR", "enabled", "enabled", "", true});
+	emit(ctx, &(struct tdx_check){"private KeyIDs", "0", "at least 2",
+				      "BIOS: TDX key split", false});
+}
+
+static unsigned fake_keyids(void) { return 30; }
+static uint64_t fake_seamcalls(void) { return 4711; }
+
+static const struct cmd_ops ops = {
+	.vm_create = fake_create,
+	.vm_start = fake_start,
+	.vm_destroy = fake_destroy,
+	.vm_finish_reclaim = fake_finish_reclaim,
+	.vm_shutdown_all = fake_shutdown_all,
+	.vm_each = fake_each,
+	.vm_get = fake_get,
+	.vm_exits_each = fake_exits,
+	.vm_console_attach = fake_attach,
+	.vm_console_input = fake_input,
+	.tdx_module_info = fake_module_info,
+	.tdx_check_each = fake_check_each,
+	.tdx_keyid_free_count = fake_keyids,
+	.tdx_seamcall_count = fake_seamcalls,
+	.tdx_module_stop = fake_module_stop,
+	.power_end = fake_power_end,
+};
+
+/* ---- A session ---- */
+
+static struct boot_info bi = {.boot_path = "uefi"};
+static struct config config;
+
+static void begin(const char *cfg)
+{
+	config_parse(cfg, strlen(cfg), &config, NULL, NULL);
+	shell_start(&ops, &bi, &config);
+}
+
+static void begin_with_web(void) { begin("[td web]\nkernel = vmlinuz\n[td db]\nvcpus = 2\n"); }
+
+/* What the shell prints while it reads `keys` and settles. */
+static const char *type(const char *keys)
+{
+	fake_uart_clear();
+	fake_uart_type(keys);
+	for (int i = 0; i < 50; i++) {
+		fake_set_tsc(hw_rdtsc() + 1000000);
+		shell_poll();
+	}
+	return fake_uart_output();
+}
+
+static void expect_answer(const char *keys, const char *answer)
+{
+	static char want[4096];
+
+	snprintf(want, sizeof(want), "%.*s\n%s\r\x1b[Kredoubt> ", (int)strlen(keys) - 1, keys,
+		 answer);
+	EXPECT_STR_EQ(type(keys), want);
+}
+
+static void expect_contains(const char *text, const char *part)
+{
+	if (strstr(text, part) == NULL)
+		test_fail(__FILE__, __LINE__, "\"%s\" is not in:\n%s", part, text);
+}
+
+/* ---- Words ---- */
+
+TEST(shell_prints_its_prompt_before_anything_else)
+{
+	begin("[redoubt]\nautostart = a\n[td a]\nkernel = k");
+	EXPECT_STR_EQ(fake_uart_output(), "\r\x1b[Kredoubt> ");
+	EXPECT_EQ(td_count, 0);
+}
+
+TEST(shell_names_the_words_it_knows_when_one_is_wrong)
+{
+	begin_with_web();
+	expect_answer("frobnicate now\r",
+		      "frobnicate: unknown command, expected one of: help version info list "
+		      "create start destroy console td-info exits mem tdx-check log reboot "
+		      "poweroff panic-test\n");
+}
+
+TEST(shell_names_the_usage_when_arguments_are_wrong)
+{
+	begin_with_web();
+	expect_answer("create\r", "create: expected 'create NAME', found 0 arguments\n");
+	expect_answer("list -x\r", "list: expected 'list [-j]', found 1 argument\n");
+	expect_answer("td-info a b -j\r",
+		      "td-info: expected 'td-info [-j] NAME', found 2 arguments\n");
+	expect_answer("start 1 2 3 4 5 6 7 8 9\r",
+		      "start: expected 'start NAME', found 9 arguments\n");
+	expect_answer("  \r", "");
+}
+
+TEST(shell_names_the_tds_when_one_is_unknown)
+{
+	begin_with_web();
+	expect_answer("start wbe\r", "start: unknown TD 'wbe', expected one of: web db\n");
+	expect_answer("console wbe\r", "console: unknown TD 'wbe', expected one of: web db\n");
+	expect_answer("destroy web\r",
+		      "destroy: TD 'web' is not created, expected 'create web' "
+		      "or 'start web' before\n");
+	begin("");
+	expect_answer("create x\r", "create: unknown TD 'x', expected a [td NAME] of "
+				    "redoubt.cfg, which has none\n");
+}
+
+TEST(shell_create_prints_measurement_and_cost)
+{
+	begin_with_web();
+	expect_answer("create web\r", "web created: MRTD abcd"
+				      "00000000000000000000000000000000000000000000000"
+				      "00000000000000000000000000000000000000000000"
+				      "0, 1234 SEAMCALLs\n");
+	EXPECT_EQ(tds[0].state, VM_CREATED);
+}
+
+TEST(shell_create_without_kernel_names_the_line)
+{
+	begin_with_web();
+	expect_answer("create db\r",
+		      "create: redoubt.cfg:3: expected a line kernel = FILE in [td db]\n");
+}
+
+TEST(shell_passes_on_why_create_failed)
+{
+	begin_with_web();
+	create_status = STATUS_NO_KEYID;
+	create_problem = "TD web: no KeyID left, expected 1 free of 31";
+	expect_answer("create web\r", "create: TD web: no KeyID left, expected 1 free of 31\n");
+	create_problem = "";
+	expect_answer("start web\r", "start: no KeyID left\n");
+}
+
+TEST(shell_start_creates_the_td_if_need_be)
+{
+	begin_with_web();
+	expect_answer("start web\r", "web started\n");
+	EXPECT_EQ(tds[0].state, VM_RUNNING);
+	expect_answer("start web\r", "start: TD is not in state created\n");
+}
+
+TEST(shell_start_of_a_dying_name_waits_for_its_end)
+{
+	begin_with_web();
+	type("start web\r");
+	expect_answer("destroy web\r",
+		      "web destroyed: its KeyID is free, its memory follows\n");
+	expect_contains(type("list\r"), "web              dying 45% ");
+	expect_answer("start web\r", "web started\n");
+	EXPECT_EQ(td_count, 1);
+}
+
+TEST(shell_list_shows_tds_and_what_could_be_one)
+{
+	begin_with_web();
+	type("start web\r");
+	expect_answer("list\r",
+		      "NAME             STATE      VCPUS    MEMORY KEYID      EXITS REASON\n"
+		      "web              running        1      512M    33          0 \n"
+		      "db               configured     2      512M     0          0 \n");
+	expect_answer("list -j\r",
+		      "{\"name\":\"web\",\"state\":\"running\",\"vcpus\":1,\"memory_bytes\":"
+		      "536870912,\"keyid\":33,\"exits\":0,\"reason\":\"\"}\n"
+		      "{\"name\":\"db\",\"state\":\"configured\",\"vcpus\":2,\"memory_bytes\":"
+		      "536870912,\"keyid\":0,\"exits\":0,\"reason\":\"\"}\n");
+}
+
+TEST(shell_json_escapes_what_it_must)
+{
+	begin_with_web();
+	type("create web\r");
+	strcpy(tds[0].reason, "said \"\\\" and \x07");
+	expect_contains(type("list -j\r"), "\"reason\":\"said \\\"\\\\\\\" and \\u0007\"}\n");
+}
+
+TEST(shell_td_info_tells_all)
+{
+	begin_with_web();
+	type("create web\r");
+	expect_contains(type("td-info web\r"), "state              created\n");
+	expect_contains(type("td-info web\r"), "mrtd               abcd00");
+	expect_contains(type("td-info web -j\r"), "\"create_seamcalls\":1234}\n");
+}
+
+TEST(shell_exits_are_summed_up)
+{
+	begin_with_web();
+	type("create web\r");
+	expect_answer("exits web\r", "CPUID                            12\n"
+				     "HLT                              30\n"
+				     "total                            42\n");
+	expect_answer("exits -j web\r", "{\"name\":\"web\",\"reason\":\"CPUID\",\"count\":12}\n"
+					"{\"name\":\"web\",\"reason\":\"HLT\",\"count\":30}\n");
+}
+
+TEST(shell_mem_owners_add_up_to_the_total)
+{
+	const char *line;
+	uint64_t sum = 0;
+	char name[64];
+	unsigned long value;
+
+	begin_with_web();
+	line = strchr(type("mem\r"), '\n');
+	for (unsigned i = 0; i < FRAME_OWNER_COUNT; i++) {
+		EXPECT_EQ(sscanf(line + 1, "%63s %lu", name, &value), 2);
+		EXPECT_STR_EQ(name, frame_owner_name((enum frame_owner)i));
+		sum += value;
+		line = strchr(line + 1, '\n');
+	}
+	EXPECT_EQ(sscanf(line + 1, "%63s %lu", name, &value), 2);
+	EXPECT_STR_EQ(name, "total");
+	EXPECT_EQ(sum, value);
+	expect_contains(line, "\nkeyids_free        30\n");
+	expect_contains(type("mem -j\r"), ",\"keyids_free\":30}\n");
+}
+
+TEST(shell_tdx_check_says_what_is_missing)
+{
+	begin_with_web();
+	expect_answer(
+		"tdx-check\r",
+		"ok      SEAMRR: found enabled, needed enabled\n"
+		"MISSING private KeyIDs: found 0, needed at least 2; BIOS: TDX key split\n"
+		"TDX is ready\n");
+	module.is_ready = false;
+	strcpy(module.refusal, "no VMX");
+	expect_contains(type("tdx-check\r"), "TDX is refused: no VMX\n");
+	expect_contains(type("info\r"), "tdx                refused: no VMX\n");
+	expect_contains(type("version\r"), "Redoubt " REDOUBT_VERSION "\nTDX module none\n");
+	expect_contains(type("tdx-check -j\r"),
+			"{\"check\":\"SEAMRR\",\"result\":\"ok\",\"found\":\"enabled\",");
+}
+
+TEST(shell_info_hashes_the_boot_files)
+{
+	static const char digest[] = "SHA-384 cb00753f45a35e8bb5a03d699ac65007272c32ab0eded163"
+				     "1a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7\n";
+
+	memcpy(phys_ptr(hpa(0x10000)), "abc", 3);
+	bi.module_count = 2;
+	bi.modules[0] = (struct boot_module){"abc", hpa(0x10000), 3};
+	bi.modules[1] = (struct boot_module){"big", hpa(0x100000), 1 << 20};
+	begin_with_web();
+	expect_contains(type("info\r"), "boot               uefi\n");
+	expect_contains(fake_uart_output(), "tdx                ready\n");
+	expect_contains(fake_uart_output(), "module             1.5.01, build 20230323\n");
+	expect_contains(fake_uart_output(), "\nfile abc: 3 bytes, ");
+	expect_contains(fake_uart_output(), digest);
+	expect_contains(fake_uart_output(), "\nfile big: 1048576 bytes, SHA-384 ");
+	expect_contains(type("info -j\r"), "{\"file\":\"big\",\"bytes\":1048576,\"sha384\":\"");
+}
+
+TEST(shell_runs_the_line_behind_a_long_command_after_it)
+{
+	bi.module_count = 1;
+	bi.modules[0] = (struct boot_module){"big", hpa(0x100000), 4 << 20};
+	begin_with_web();
+	type("info\rversion\r");
+	expect_contains(strstr(fake_uart_output(), "file big"), "version\nRedoubt ");
+}
+
+TEST(shell_help_explains_every_word)
+{
+	begin_with_web();
+	expect_contains(type("help\r"), "destroy    NAME     ends a TD");
+	expect_answer("help mem\r", "mem [-j]: physical memory by owner, free KeyIDs\n"
+				    "-j: answers with one JSON object a line\n");
+	expect_contains(type("help x\r"), "x: unknown command, expected one of: help");
+}
+
+TEST(shell_log_prints_the_ring_and_sets_the_level)
+{
+	begin_with_web();
+	log_debug("below the threshold");
+	log_info("first line");
+	expect_contains(type("log\r"), "hv: first line\n");
+	expect_answer("log debug\r", "log level debug\n");
+	EXPECT_EQ(log_threshold, LOG_DEBUG);
+	expect_answer("log loud\r", "log: expected error, warn, info or debug, found 'loud'\n");
+}
+
+TEST(shell_poweroff_ends_tds_then_the_module_then_as_configured)
+{
+	begin("[redoubt]\non-exit = port 0xf4\n");
+	type("poweroff\r");
+	EXPECT_STR_EQ(events, "shutdown stop end(2,16) ");
+}
+
+TEST(shell_reboot_reboots_whatever_is_configured)
+{
+	begin("[redoubt]\non-exit = port 0xf4\n");
+	type("reboot\r");
+	EXPECT_STR_EQ(events, "shutdown stop end(1,16) ");
+}
+
+TEST(shell_panic_test_panics)
+{
+	begin_with_web();
+	fake_expect_panic();
+	type("panic-test\r");
+	test_fail(__FILE__, __LINE__, "still here");
+}
+
+/* ---- Autostart ---- */
+
+TEST(shell_autostart_starts_what_is_configured_and_reports_the_rest)
+{
+	begin("[redoubt]\nautostart = a, b c\n[td a]\nkernel = k\n[td c]\nkernel = k\n");
+	type("");
+	EXPECT_EQ(td_count, 2);
+	EXPECT_EQ(tds[0].state, VM_RUNNING);
+	EXPECT_EQ(tds[1].state, VM_RUNNING);
+	expect_contains(fake_uart_output(), "shell: autostart: a started\n");
+	expect_contains(fake_uart_output(),
+			"shell: autostart: b: unknown TD 'b', expected one of: a c\n");
+}
+
+/* ---- Log lines and the prompt ---- */
+
+TEST(shell_log_line_takes_the_place_of_the_prompt_which_comes_back)
+{
+	const char *out;
+
+	begin_with_web();
+	type("lis");
+	fake_uart_clear();
+	log_info("hello");
+	out = fake_uart_output();
+	EXPECT_EQ(strncmp(out, "\r\x1b[K[", 5), 0);
+	log_info("again");
+	fake_uart_clear();
+	shell_poll();
+	EXPECT_STR_EQ(fake_uart_output(), "\r\x1b[Kredoubt> lis");
+	shell_poll();
+	EXPECT_STR_EQ(fake_uart_output(), "\r\x1b[Kredoubt> lis");
+	expect_contains(type("t\r"), "NAME ");
+}
+
+/* ---- Console ---- */
+
+static void attach(void)
+{
+	begin_with_web();
+	type("start web\r");
+	EXPECT_STR_EQ(type("console web\r"),
+		      "console web\nconsole of web, Ctrl-] leaves it\nold\r\n");
+}
+
+TEST(console_passes_keys_to_the_td_and_its_output_to_the_screen)
+{
+	attach();
+	EXPECT_STR_EQ(type("ls\r\x03"), "");
+	EXPECT_STR_EQ(typed, "ls\r\x03");
+	reader("bin\r\n# ", 7);
+	EXPECT_STR_EQ(fake_uart_output(), "bin\r\n# ");
+}
+
+TEST(console_is_left_by_control_bracket_and_the_prompt_returns)
+{
+	attach();
+	EXPECT_STR_EQ(type("a\x1d"), "console of web left: Ctrl-]\n\r\x1b[Kredoubt> ");
+	EXPECT_STR_EQ(typed, "a");
+	EXPECT_TRUE(reader == NULL);
+	expect_contains(type("version\r"), "Redoubt");
+}
+
+TEST(console_is_left_when_the_td_ends_and_says_why)
+{
+	attach();
+	reader("# ", 2);
+	tds[0].state = VM_STOPPED;
+	strcpy(tds[0].reason, "power off by the guest");
+	EXPECT_STR_EQ(type(""), "\nconsole of web left: TD stopped: power off by the guest\n"
+				"\r\x1b[Kredoubt> ");
+}
+
+TEST(console_is_left_when_the_td_is_gone)
+{
+	attach();
+	td_count = 0;
+	EXPECT_STR_EQ(type(""), "console of web left: the TD is gone\n\r\x1b[Kredoubt> ");
+}
+
+TEST(console_keeps_keys_that_the_td_cannot_take_at_once)
+{
+	attach();
+	is_input_full = true;
+	type("abc");
+	EXPECT_STR_EQ(typed, "");
+	is_input_full = false;
+	type("d");
+	EXPECT_STR_EQ(typed, "abcd");
+}
+
+TEST(console_of_a_td_that_takes_no_keys_can_be_left)
+{
+	static char keys[400];
+
+	attach();
+	is_input_full = true;
+	memset(keys, 'x', sizeof(keys) - 2);
+	keys[sizeof(keys) - 2] = 0x1d;
+	expect_contains(type(keys), "console of web left: Ctrl-]\n");
+	EXPECT_STR_EQ(typed, "");
+}
+
+TEST(console_shows_log_lines_on_lines_of_their_own)
+{
+	attach();
+	reader("# ", 2);
+	fake_uart_clear();
+	log_warn("look");
+	EXPECT_EQ(fake_uart_output()[0], '\n');
+	fake_uart_clear();
+	log_warn("again");
+	EXPECT_EQ(fake_uart_output()[0], '[');
+}
