@@ -41,14 +41,14 @@ struct acpi_gas { /* 5.2.3.2, generic address */
 	uint64_t address;
 } ACPI_PACKED;
 
-#define ACPI_FADT_REVISION       6
-#define ACPI_FADT_WBINVD         (1U << 0)
-#define ACPI_FADT_PWR_BUTTON     (1U << 4) /* no fixed power button */
-#define ACPI_FADT_SLP_BUTTON     (1U << 5) /* no fixed sleep button */
-#define ACPI_FADT_RESET_REG_SUP  (1U << 10)
-#define ACPI_FADT_HW_REDUCED     (1U << 20)
-#define ACPI_FADT_ARCH_NO_VGA    (1U << 2)
-#define ACPI_FADT_ARCH_NO_CMOS   (1U << 5)
+#define ACPI_FADT_REVISION      6
+#define ACPI_FADT_WBINVD        (1U << 0)
+#define ACPI_FADT_PWR_BUTTON    (1U << 4) /* no fixed power button */
+#define ACPI_FADT_SLP_BUTTON    (1U << 5) /* no fixed sleep button */
+#define ACPI_FADT_RESET_REG_SUP (1U << 10)
+#define ACPI_FADT_HW_REDUCED    (1U << 20)
+#define ACPI_FADT_ARCH_NO_VGA   (1U << 2)
+#define ACPI_FADT_ARCH_NO_CMOS  (1U << 5)
 
 struct acpi_fadt { /* 5.2.9 */
 	struct acpi_header header;

@@ -9,25 +9,25 @@
 #define BOOT_PARAMS_SIZE 4096
 
 /* The setup header, copied from the file to boot_params. */
-#define LINUX_SETUP_HEADER        0x1f1
-#define LINUX_SETUP_SECTS         0x1f1 /* u8; 0 means 4 */
-#define LINUX_BOOT_FLAG           0x1fe /* u16 */
-#define LINUX_JUMP                0x200 /* u8 opcode, u8 distance: the header ends there */
-#define LINUX_MAGIC               0x202 /* u32 */
-#define LINUX_VERSION             0x206 /* u16 */
-#define LINUX_TYPE_OF_LOADER      0x210 /* u8 */
-#define LINUX_LOADFLAGS           0x211 /* u8 */
-#define LINUX_RAMDISK_IMAGE       0x218 /* u32 */
-#define LINUX_RAMDISK_SIZE        0x21c /* u32 */
-#define LINUX_CMD_LINE_PTR        0x228 /* u32 */
-#define LINUX_INITRD_ADDR_MAX     0x22c /* u32, the highest address an initrd may touch */
-#define LINUX_KERNEL_ALIGNMENT    0x230 /* u32 */
-#define LINUX_RELOCATABLE         0x234 /* u8 */
-#define LINUX_XLOADFLAGS          0x236 /* u16 */
-#define LINUX_CMDLINE_SIZE        0x238 /* u32, without the terminator */
-#define LINUX_PREF_ADDRESS        0x258 /* u64 */
-#define LINUX_INIT_SIZE           0x260 /* u32 */
-#define LINUX_SETUP_HEADER_LIMIT  0x290 /* boot_params has other fields from here */
+#define LINUX_SETUP_HEADER       0x1f1
+#define LINUX_SETUP_SECTS        0x1f1 /* u8; 0 means 4 */
+#define LINUX_BOOT_FLAG          0x1fe /* u16 */
+#define LINUX_JUMP               0x200 /* u8 opcode, u8 distance: the header ends there */
+#define LINUX_MAGIC              0x202 /* u32 */
+#define LINUX_VERSION            0x206 /* u16 */
+#define LINUX_TYPE_OF_LOADER     0x210 /* u8 */
+#define LINUX_LOADFLAGS          0x211 /* u8 */
+#define LINUX_RAMDISK_IMAGE      0x218 /* u32 */
+#define LINUX_RAMDISK_SIZE       0x21c /* u32 */
+#define LINUX_CMD_LINE_PTR       0x228 /* u32 */
+#define LINUX_INITRD_ADDR_MAX    0x22c /* u32, the highest address an initrd may touch */
+#define LINUX_KERNEL_ALIGNMENT   0x230 /* u32 */
+#define LINUX_RELOCATABLE        0x234 /* u8 */
+#define LINUX_XLOADFLAGS         0x236 /* u16 */
+#define LINUX_CMDLINE_SIZE       0x238 /* u32, without the terminator */
+#define LINUX_PREF_ADDRESS       0x258 /* u64 */
+#define LINUX_INIT_SIZE          0x260 /* u32 */
+#define LINUX_SETUP_HEADER_LIMIT 0x290 /* boot_params has other fields from here */
 
 #define LINUX_BOOT_FLAG_VALUE  0xaa55U
 #define LINUX_MAGIC_VALUE      0x53726448U /* "HdrS" */

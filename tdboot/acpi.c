@@ -37,14 +37,11 @@ static uint8_t checksum(const uint8_t *bytes, size_t size)
 
 static void append(struct area *a, const void *data, size_t size)
 {
-	const uint8_t *src = data;
-
 	if (size > a->size - a->used) {
 		a->overflowed = true;
 		return;
 	}
-	for (size_t i = 0; i < size; i++)
-		a->bytes[a->used + i] = src[i];
+	__builtin_memcpy(a->bytes + a->used, data, size);
 	a->used += size;
 }
 
@@ -122,9 +119,8 @@ static uint64_t add_fadt(struct area *a, uint64_t dsdt)
 static uint64_t add_madt(struct area *a, const struct acpi_inputs *in)
 {
 	struct acpi_madt madt = {.header = header("APIC", 5), .lapic_address = LAPIC_ADDRESS};
-	struct acpi_madt_mp_wakeup wakeup = {.type = ACPI_MADT_MP_WAKEUP,
-					     .length = sizeof(wakeup),
-					     .mailbox = in->mailbox};
+	struct acpi_madt_mp_wakeup wakeup = {
+		.type = ACPI_MADT_MP_WAKEUP, .length = sizeof(wakeup), .mailbox = in->mailbox};
 	size_t start = begin(a);
 
 	append(a, &madt, sizeof(madt));
@@ -146,7 +142,8 @@ static uint64_t add_mcfg(struct area *a)
 	struct acpi_mcfg mcfg = {.header = header("MCFG", 1), .base = TD_PCI_ECAM_BASE};
 	size_t start = begin(a);
 
-	_Static_assert(TD_PCI_ECAM_SIZE == 1U << 20, "one bus of 1 MiB: first_bus = last_bus = 0");
+	_Static_assert(TD_PCI_ECAM_SIZE == 1U << 20,
+		       "one bus of 1 MiB: first_bus = last_bus = 0");
 	append(a, &mcfg, sizeof(mcfg));
 	return end(a, start);
 }

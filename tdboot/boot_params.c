@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tdboot/boot_params.h"
 
+#include <stddef.h>
+
 #include "guest-abi/linux_boot.h"
 #include "tdboot/bytes.h"
 
@@ -10,7 +12,7 @@
 static void add_range(uint8_t *zero_page, uint64_t start, uint64_t end, enum e820_type type)
 {
 	uint8_t *entry = zero_page + BOOT_PARAMS_E820_TABLE +
-			 (unsigned)zero_page[BOOT_PARAMS_E820_ENTRIES] * E820_ENTRY_SIZE;
+			 (size_t)zero_page[BOOT_PARAMS_E820_ENTRIES] * E820_ENTRY_SIZE;
 
 	if (start == end)
 		return;
@@ -25,37 +27,33 @@ static void add_range(uint8_t *zero_page, uint64_t start, uint64_t end, enum e82
  * and mailbox must be ACPI and NVS. The rest of the image stays in use by parked
  * vCPUs: their code, page tables and stack.
  */
-static void build_e820(uint8_t *zero_page, const struct tdboot_params *params,
-		       const struct layout *layout, uint64_t mailbox)
+static void build_e820(uint8_t *zero_page, const struct boot_inputs *in)
 {
+	uint64_t acpi = in->layout->acpi;
+	uint64_t high_end = TD_HIGH_RAM_BASE + in->params->high_size;
+
 	add_range(zero_page, 0, LAYOUT_LOW_RAM_END, E820_RAM);
-	add_range(zero_page, LAYOUT_RAM_START, layout->acpi, E820_RAM);
-	add_range(zero_page, layout->acpi, layout->acpi + LAYOUT_ACPI_SIZE, E820_ACPI);
-	add_range(zero_page, layout->acpi + LAYOUT_ACPI_SIZE, params->low_size, E820_RAM);
-	add_range(zero_page, TDBOOT_PARAMS_GPA, mailbox, E820_RESERVED);
-	add_range(zero_page, mailbox, mailbox + PAGE_SIZE, E820_NVS);
-	add_range(zero_page, mailbox + PAGE_SIZE, IMAGE_END, E820_RESERVED);
-	add_range(zero_page, TD_HIGH_RAM_BASE, TD_HIGH_RAM_BASE + params->high_size, E820_RAM);
+	add_range(zero_page, LAYOUT_RAM_START, acpi, E820_RAM);
+	add_range(zero_page, acpi, acpi + LAYOUT_ACPI_SIZE, E820_ACPI);
+	add_range(zero_page, acpi + LAYOUT_ACPI_SIZE, in->params->low_size, E820_RAM);
+	add_range(zero_page, TDBOOT_PARAMS_GPA, in->mailbox, E820_RESERVED);
+	add_range(zero_page, in->mailbox, in->mailbox + PAGE_SIZE, E820_NVS);
+	add_range(zero_page, in->mailbox + PAGE_SIZE, IMAGE_END, E820_RESERVED);
+	add_range(zero_page, TD_HIGH_RAM_BASE, high_end, E820_RAM);
 }
 
-void boot_params_build(uint8_t *zero_page, const uint8_t *kernel_file,
-		       const struct bzimage *image, const struct tdboot_params *params,
-		       const struct layout *layout, uint64_t rsdp, uint64_t mailbox)
+void boot_params_build(uint8_t *zero_page, const struct boot_inputs *in)
 {
-	const struct tdboot_file *initrd = &params->file[TDBOOT_INITRD];
+	const uint64_t *file = in->layout->file;
+	uint64_t initrd_size = in->params->file[TDBOOT_INITRD].length;
+	uint64_t initrd = initrd_size == 0 ? 0 : file[TDBOOT_INITRD];
 
-	for (uint64_t i = LINUX_SETUP_HEADER; i < image->header_end; i++)
-		zero_page[i] = kernel_file[i];
+	for (uint64_t i = LINUX_SETUP_HEADER; i < in->image->header_end; i++)
+		zero_page[i] = in->kernel_file[i];
 	zero_page[LINUX_TYPE_OF_LOADER] = LINUX_LOADER_UNDEFINED;
-	put_le32(zero_page + LINUX_CMD_LINE_PTR, (uint32_t)layout->file[TDBOOT_CMDLINE]);
-	if (initrd->length != 0) {
-		put_le32(zero_page + LINUX_RAMDISK_IMAGE,
-			 (uint32_t)layout->file[TDBOOT_INITRD]);
-		put_le32(zero_page + LINUX_RAMDISK_SIZE, (uint32_t)initrd->length);
-	} else {
-		put_le32(zero_page + LINUX_RAMDISK_IMAGE, 0);
-		put_le32(zero_page + LINUX_RAMDISK_SIZE, 0);
-	}
-	put_le64(zero_page + BOOT_PARAMS_ACPI_RSDP, rsdp);
-	build_e820(zero_page, params, layout, mailbox);
+	put_le32(zero_page + LINUX_CMD_LINE_PTR, (uint32_t)file[TDBOOT_CMDLINE]);
+	put_le32(zero_page + LINUX_RAMDISK_IMAGE, (uint32_t)initrd);
+	put_le32(zero_page + LINUX_RAMDISK_SIZE, (uint32_t)initrd_size);
+	put_le64(zero_page + BOOT_PARAMS_ACPI_RSDP, in->rsdp);
+	build_e820(zero_page, in);
 }

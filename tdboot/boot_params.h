@@ -7,10 +7,14 @@
 #include "tdboot/bzimage.h"
 #include "tdboot/layout.h"
 
-/*
- * Fills `zero_page` (BOOT_PARAMS_SIZE zero bytes) from the kernel file's setup header and
- * the plan. `mailbox` is the GPA of the ACPI wakeup mailbox, a page of the tdboot image.
- */
-void boot_params_build(uint8_t *zero_page, const uint8_t *kernel_file,
-		       const struct bzimage *image, const struct tdboot_params *params,
-		       const struct layout *layout, uint64_t rsdp, uint64_t mailbox);
+struct boot_inputs {
+	const uint8_t *kernel_file;
+	const struct bzimage *image; /* what bzimage_parse() found in it */
+	const struct tdboot_params *params;
+	const struct layout *layout;
+	uint64_t rsdp;    /* GPA */
+	uint64_t mailbox; /* GPA of the ACPI wakeup mailbox, a page of the tdboot image */
+};
+
+/* Fills `zero_page`, BOOT_PARAMS_SIZE zero bytes. */
+void boot_params_build(uint8_t *zero_page, const struct boot_inputs *in);

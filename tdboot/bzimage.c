@@ -45,7 +45,8 @@ const char *bzimage_parse(const uint8_t *file, uint64_t size, struct bzimage *im
 		return "tdboot: kernel: file ends before its entry point";
 	z.payload_size = size - z.setup_size;
 	z.load = get_le64(file + LINUX_PREF_ADDRESS);
-	if (z.load % LOAD_ALIGNMENT != 0 || z.load < LAYOUT_RAM_START || z.load > PREF_ADDRESS_MAX)
+	if (z.load % LOAD_ALIGNMENT != 0 || z.load < LAYOUT_RAM_START ||
+	    z.load > PREF_ADDRESS_MAX)
 		return "tdboot: kernel: preferred address misaligned or too high";
 	z.room = get_le32(file + LINUX_INIT_SIZE);
 	if (z.room < z.payload_size)

@@ -10,7 +10,8 @@
 
 _Noreturn void tdboot_exception(const struct exception_frame *frame)
 {
-	struct exception e = {.vector = frame->vector, .error = frame->error, .rip = frame->rip};
+	struct exception e = {
+		.vector = frame->vector, .error = frame->error, .rip = frame->rip};
 	struct text text = {.length = 0};
 
 	if (e.vector == VECTOR_PAGE_FAULT) {

@@ -28,8 +28,10 @@
 #define EXTEND_BUSY_RETRIES 1000000U
 
 /* In entry.S and dsdt_blob.S. */
-extern uint8_t tdboot_mailbox[];
-extern const uint8_t tdboot_dsdt_start[], tdboot_dsdt_end[];
+#define IN_IMAGE __attribute__((visibility("hidden"))) /* reached without a GOT */
+extern uint8_t tdboot_mailbox[] IN_IMAGE;
+extern const uint8_t tdboot_dsdt_start[] IN_IMAGE;
+extern const uint8_t tdboot_dsdt_end[] IN_IMAGE;
 _Noreturn void enter_kernel(uint64_t entry, uint64_t boot_params);
 
 struct file_rules {
@@ -64,9 +66,8 @@ static void extend_rtmr(unsigned index, const uint8_t digest[SHA384_DIGEST_SIZE]
 
 	__builtin_memcpy(buffer, digest, SHA384_DIGEST_SIZE);
 	do {
-		regs = (struct tdcall_regs){.rax = TDG_MR_RTMR_EXTEND,
-					    .rcx = (uintptr_t)buffer,
-					    .rdx = index};
+		regs = (struct tdcall_regs){
+			.rax = TDG_MR_RTMR_EXTEND, .rcx = (uintptr_t)buffer, .rdx = index};
 		tdcall(&regs);
 	} while (tdcall_code(regs.rax) == TDCALL_OPERAND_BUSY && --tries > 0);
 	if (tdcall_code(regs.rax) != TDCALL_SUCCESS)
@@ -104,14 +105,18 @@ static _Noreturn void start_kernel(const struct tdboot_params *params,
 				   const struct layout *layout)
 {
 	const uint8_t *file = at_gpa(layout->file[TDBOOT_KERNEL]);
-	uint8_t *zero_page = at_gpa(LAYOUT_BOOT_PARAMS);
 	struct bzimage image;
+	struct boot_inputs in = {.kernel_file = file,
+				 .image = &image,
+				 .params = params,
+				 .layout = layout,
+				 .mailbox = (uintptr_t)tdboot_mailbox};
 
 	check(TDBOOT_ERROR_KERNEL_FORMAT,
 	      bzimage_parse(file, params->file[TDBOOT_KERNEL].length, &image));
 	check(TDBOOT_ERROR_LAYOUT, bzimage_fit_problem(&image, params, layout));
-	boot_params_build(zero_page, file, &image, params, layout, build_acpi(params, layout),
-			  (uintptr_t)tdboot_mailbox);
+	in.rsdp = build_acpi(params, layout);
+	boot_params_build(at_gpa(LAYOUT_BOOT_PARAMS), &in);
 	__builtin_memmove(at_gpa(image.load), file + image.setup_size, image.payload_size);
 	enter_kernel(image.load + LINUX_ENTRY_64, LAYOUT_BOOT_PARAMS);
 }

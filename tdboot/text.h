@@ -17,7 +17,8 @@ void text_add(struct text *t, const char *s);
 void text_add_hex(struct text *t, uint64_t value);
 void text_add_decimal(struct text *t, uint64_t value);
 
-/* Packs at most 64 characters into the registers that GHCI 3.4 names, in its order, zero padded. */
+/* Packs at most 64 characters into the registers that GHCI 3.4 names, in its order, zero
+ * padded. */
 void text_pack(const char *s, uint64_t words[FATAL_WORD_COUNT]);
 
 /* What an exception left behind; ve_* count only for vector 20. */
