@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The two ways in, up to a struct boot_info. */
+#define LOG_TAG "boot"
+#include "boot/early.h"
+#include "boot/image.h"
+#include "boot/multiboot2.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "core/string.h"
+#include "mm/phys.h"
+
+#define MULTIBOOT2_IMAGE_BASE UINT64_C(0x200000)
+
+static struct boot_info multiboot2_boot_info;
+
+/* The contract of struct boot_module, which GRUB leaves to chance: zeros after the end. */
+static void zero_module_tails(const struct boot_info *bi)
+{
+	for (uint32_t i = 0; i < bi->module_count; i++) {
+		const struct boot_module *m = &bi->modules[i];
+		uint64_t end = m->base.raw + m->size;
+
+		memset(phys_ptr(hpa(end)), 0, align_up(end, PAGE_SIZE) - end);
+	}
+}
+
+/* Its load address is fixed, so the image is where the first page tables say. */
+void multiboot2_main(uint32_t magic, uint32_t info)
+{
+	struct boot_info *bi = &multiboot2_boot_info;
+	const void *p = phys_ptr(hpa(info));
+	enum status s;
+
+	early_init();
+	if (magic != MULTIBOOT2_LOADER_MAGIC)
+		panic("not started by a Multiboot2 loader: magic %#x", magic);
+	if (multiboot2_size(p) == 0)
+		panic("Multiboot2 information at %#x makes no sense", info);
+	s = multiboot2_parse(p, multiboot2_size(p), hpa(info), bi);
+	if (s != STATUS_OK)
+		panic("Multiboot2 information: %s", status_name(s));
+	bi->kernel_base = hpa(MULTIBOOT2_IMAGE_BASE);
+	s = boot_range_set(bi, bi->kernel_base,
+			   align_up((uint64_t)(image_end - image_start), PAGE_SIZE),
+			   BOOT_MEM_KERNEL);
+	if (s != STATUS_OK)
+		panic("memory map: %s", status_name(s));
+	zero_module_tails(bi);
+	hv_main(bi);
+}
+
+void uefi_main(struct boot_info *bi)
+{
+	early_init();
+	if (bi->magic != BOOT_INFO_MAGIC)
+		panic("the UEFI loader is of another version: magic %#lx", bi->magic);
+	hv_main(bi);
+}

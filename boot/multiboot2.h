@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stddef.h>
+
+#include "core/addr.h"
+#include "core/boot_info.h"
+#include "core/status.h"
+
+#define MULTIBOOT2_LOADER_MAGIC 0x36d76289U
+
+/* The information's size by its own header, or 0 if `info` (8 bytes) makes no sense. */
+size_t multiboot2_size(const void *info);
+
+/*
+ * Fills *out from Multiboot2 information (specification 2.0, section 3.6) of `size` bytes,
+ * which lies at physical address `at`: memory map, RSDP, modules by the first word of
+ * their string. Trusts nothing in it. The modules and the information itself become
+ * BOOT_MEM_MODULE and BOOT_MEM_KERNEL in the map; the kernel image is the caller's to add.
+ *
+ * STATUS_BAD_ARG if the tags are malformed, STATUS_NOT_FOUND without a memory map,
+ * STATUS_NO_MEMORY if there are more ranges than fit. *out is then undefined.
+ */
+MUST_CHECK enum status multiboot2_parse(const void *info, size_t size, hpa_t at,
+					struct boot_info *out);
