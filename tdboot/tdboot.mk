@@ -18,30 +18,36 @@ KERNEL_OBJ  += $(B)/kernel/tdboot/tdboot_blob.S.o
 tdboot: $(B)/tdboot/tdboot.bin ## the measured boot shim
 
 $(B)/tdboot/tdboot.bin: $(B)/tdboot/tdboot.elf
-	$(OBJCOPY) -O binary -j .image $< $@
+	@echo '  BIN  $@'
+	$(Q)$(OBJCOPY) -O binary -j .image $< $@
 
 $(B)/tdboot/tdboot.elf: $(TDBOOT_OBJ) tdboot/tdboot.ld
 	@mkdir -p $(@D)
-	$(CC) -nostdlib -static -Wl,-T,tdboot/tdboot.ld -Wl,--orphan-handling=error   \
+	@echo '  LD   $@'
+	$(Q)$(CC) -nostdlib -static -Wl,-T,tdboot/tdboot.ld -Wl,--orphan-handling=error   \
 		-Wl,--fatal-warnings -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,norelro \
 		-Wl,--no-warn-rwx-segments \
 		-o $@ $(TDBOOT_OBJ)
 
 $(B)/tdboot/dsdt.aml: tdboot/dsdt.asl
 	@mkdir -p $(@D)
-	$(IASL) -we -vs -p $(@:.aml=) $<
+	@echo '  IASL $@'
+	$(Q)$(IASL) -we -vs -p $(@:.aml=) $< >$(@:.aml=.log) || { cat $(@:.aml=.log); exit 1; }
 
 $(B)/kernel/tdboot/tdboot_blob.S.o: $(B)/tdboot/tdboot.bin
 $(B)/shim/tdboot/dsdt_blob.S.o $(B)/host/tdboot/dsdt_blob.S.o: $(B)/tdboot/dsdt.aml
 
 $(B)/shim/%.c.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(TDBOOT_CFLAGS) -c $< -o $@
+	@echo '  CC   $@'
+	$(Q)$(CC) $(TDBOOT_CFLAGS) -c $< -o $@
 $(B)/shim/%.S.o: %.S $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(TDBOOT_CFLAGS) -I$(B) -Wa,-I$(B) -c $< -o $@
+	@echo '  AS   $@'
+	$(Q)$(CC) $(TDBOOT_CFLAGS) -I$(B) -Wa,-I$(B) -c $< -o $@
 $(B)/host/%.S.o: %.S $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(HCFLAGS) -I$(B) -Wa,-I$(B) -c $< -o $@
+	@echo '  AS   $@'
+	$(Q)$(CC) $(HCFLAGS) -I$(B) -Wa,-I$(B) -c $< -o $@
 
 .PHONY: tdboot
