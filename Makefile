@@ -67,9 +67,10 @@ UNIT_OBJ   := $(UNIT_SRC:%=$(B)/host/%.o)
 
 # ---- What to build ------------------------------------------------------------------
 
-# Fragments add what they build to IMAGES (products) and TEST_IMAGES.
-IMAGES      := $(B)/redoubt.elf
-TEST_IMAGES := $(B)/guest/vmlinuz $(B)/guest/initrd.gz
+# Fragments add what they build to IMAGES (products), TOOLS and TEST_IMAGES.
+IMAGES      := $(B)/redoubt.elf $(B)/redoubt.efi
+TOOLS       :=
+TEST_IMAGES := $(B)/guest/vmlinuz $(B)/guest/initrd.gz $(B)/emu/tdxemu.efi $(B)/emu/tdxemu.elf
 
 -include boot/boot.mk tdboot/tdboot.mk tests/emu/emu.mk tests/guest/guest.mk
 -include tests/trace/trace.mk tools/tools.mk tests/guest/initramfs/initramfs.mk
@@ -77,7 +78,7 @@ TEST_IMAGES := $(B)/guest/vmlinuz $(B)/guest/initrd.gz
 all: $(IMAGES) $(TOOLS) ## build the images and the tools, print the images' SHA-384
 	@cd $(B) && sha384sum $(IMAGES:$(B)/%=%)
 
-machine: $(IMAGES) $(TEST_IMAGES) ## all that a boot of the emulated machine needs
+machine: $(IMAGES) $(TOOLS) $(TEST_IMAGES) ## all that a boot of the emulated machine needs
 
 run: deps ## boot the emulated TDX machine under UEFI; leaves you at Redoubt's shell
 	@$(BUILD_ALL) machine

@@ -49,10 +49,10 @@ class Options:
     initrd: pathlib.Path | None = None
     cmdline: str = DEFAULT_CMDLINE
     cfg: pathlib.Path | None = None
+    cfg_text: str | None = None
     redoubt_lines: tuple[str, ...] = ()
     emu_options: tuple[str, ...] = ()
     extra_files: dict[str, bytes] = dataclasses.field(default_factory=dict)
-    omit_files: tuple[str, ...] = ()
     timeout: float = 600
 
 
@@ -91,18 +91,15 @@ def medium_files(o):
     kernel = o.kernel or o.build / "guest/vmlinuz"
     initrd = o.initrd or o.build / "guest/initrd.gz"
     files = {kernel.name: kernel, initrd.name: initrd}
+    text = o.cfg_text or default_cfg(o, kernel.name, initrd.name)
     if o.cfg:
         text = o.cfg.read_text()
         for name in cfg_files(text):
             for place in (o.cfg.parent / name, o.build / "guest" / name):
                 if name not in files and place.is_file():
                     files[name] = place
-    else:
-        text = default_cfg(o, kernel.name, initrd.name)
     files["redoubt.cfg"] = text.encode()
     files.update(o.extra_files)
-    for name in o.omit_files:
-        files.pop(name, None)
     return files, text
 
 
