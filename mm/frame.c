@@ -97,7 +97,7 @@ static hpa_t chunk_base(uint64_t c)
 
 static unsigned nibble_get(uint64_t c, unsigned page)
 {
-	return nibbles[c][page / 2] >> 4 * (page % 2) & 15U;
+	return (unsigned)nibbles[c][page / 2] >> 4 * (page % 2) & 15U;
 }
 
 static void nibble_set(uint64_t c, unsigned page, unsigned owner)
