@@ -136,6 +136,10 @@ kernel = vmlinuz
 memory = 64G
 """
 
+# The files lie in the TD's file window, each from a 2M boundary on.
+FLIPS = {"kernel": "flip-shared=0x10000001000:5", "initrd": "flip-shared=0x10000c00800:0",
+         "command line": "flip-shared=0x10000e00000:3"}
+
 BOOTS = [
     Boot("uefi, 1 CPU", Options(), [
         *READY, *COUNT_FREE, *LINUX, *TALK, *GUEST_POWEROFF,
@@ -166,12 +170,12 @@ BOOTS = [
              expect=r"(?i)(^start: .*truncated|kernel)"),
         Step("too little memory is named", send="create huge", expect=r"^create: .*memory"),
         Step("everything else still runs", send="create debian", expect=r"debian created")]),
-    Boot("a flipped bit in the shared kernel",
-         Options(emu_options=("flip-shared=0x10000001000:5",)), [
-             *READY,
-             Step("start is accepted", send="start debian", expect=r"debian started"),
-             Step("the TD stops with the reason", send="list",
-                  expect=r"^debian +\w+ .*kernel digest mismatch", poll=True)]),
+    *[Boot(f"a flipped bit in the shared {what}", Options(emu_options=(flip,)), [
+        *READY,
+        Step("start is accepted", send="start debian", expect=r"debian started"),
+        Step("the TD stops with the reason", send="list",
+             expect=rf"^debian +\w+ .*{what} digest mismatch", poll=True)])
+      for what, flip in FLIPS.items()],
     Boot("on-exit", Options(emulator=False, redoubt_lines=("on-exit = port 0xf4",)), [
         *UP, Step("poweroff is accepted", send="poweroff", expect="powering off")],
          ends=EXIT_REQUESTED),
