@@ -74,6 +74,7 @@ TEST_IMAGES := $(B)/guest/vmlinuz $(B)/guest/initrd.gz $(B)/emu/tdxemu.efi $(B)/
 
 -include boot/boot.mk tdboot/tdboot.mk tests/emu/emu.mk tests/guest/guest.mk
 -include tests/trace/trace.mk tools/tools.mk tests/guest/initramfs/initramfs.mk
+-include tests/fuzz/fuzz.mk
 
 all: $(IMAGES) $(TOOLS) ## build the images and the tools, print the images' SHA-384
 	@cd $(B) && sha384sum $(IMAGES:$(B)/%=%)
@@ -93,7 +94,7 @@ deps: ## install the Debian packages that building and testing need and this mac
 
 # ---- Checks -------------------------------------------------------------------------
 
-check: deps ## every test: lint, check-builds, check-unit, check-trace, check-emu
+check: deps ## every test: lint, check-builds, -unit, -fuzz, -trace, -emu
 	@$(PYTHON) tests/check-all.py --make "$(BUILD_ALL)" --build $(B)
 
 check-builds: ## gcc and clang, with and without assertions, build the same kernel twice
