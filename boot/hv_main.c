@@ -57,7 +57,7 @@ static void print_boot_info(const struct boot_info *bi)
 	for (uint32_t i = 0; i < bi->range_count; i++) {
 		const struct boot_range *r = &bi->ranges[i];
 
-		log_info("memory [%#014lx, %#014lx) %s", r->base.raw, r->base.raw + r->size,
+		log_info("memory [0x%012lx, 0x%012lx) %s", r->base.raw, r->base.raw + r->size,
 			 kind_name(r->kind));
 	}
 	for (uint32_t i = 0; i < bi->module_count; i++)
@@ -107,8 +107,9 @@ static void start_interrupts(void)
 		panic("local APIC: %s", status_name(s));
 	cpus[0] = (struct cpu){.apic_id = cpu_read_apic_id(), .is_online = true};
 	cpu_count = 1;
-	lapic_init_this_cpu();
+	/* First the 8259s: a LINT0 that is masked with their line raised keeps QEMU's CPU waiting. */
 	ioapic_init(&acpi);
+	lapic_init_this_cpu();
 	timer_init();
 	timer_init_this_cpu();
 	uart_enable_interrupt();

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of the UEFI loader; each prints why it failed. */
+#pragma once
+
+#include <efi.h>
+#include <efilib.h>
+
+#include "core/boot_info.h"
+
+/* Where the kernel was put, and its 64-bit entry there. */
+struct loaded_kernel {
+	uint64_t base; /* 2M-aligned */
+	uint64_t size;
+	uint64_t entry; /* physical */
+};
+
+/* Pages below 4 GiB, kept until the kernel takes them over; 0 if there are none. */
+EFI_PHYSICAL_ADDRESS loader_pages(EFI_MEMORY_TYPE type, UINTN page_count);
+
+/* Unpacks the embedded ELF image. */
+EFI_STATUS loader_load_kernel(struct loaded_kernel *out);
+
+/*
+ * Reads \redoubt.cfg from the loader's own volume and every file that it names, as modules
+ * of *bi. A file that is missing is reported and left out.
+ */
+void loader_load_files(EFI_HANDLE image, struct boot_info *bi);
