@@ -136,6 +136,26 @@ void sept_commit_table(struct sept_mirror *m, struct sept_slot slot, hpa_t frame
 	sept_commit(m, slot, mirror_entry(MIRROR_TABLE, frame));
 }
 
+void sept_node_fill(struct sept_mirror *m, struct sept_node *node, enum page_level level,
+		    enum mirror_state state, hpa_t frame)
+{
+	for (unsigned i = 0; i < SEPT_ENTRIES; i++) {
+		mirror_entry_t e = mirror_entry(state, hpa_add(frame, i * level_size(level)));
+
+		count(m, level, e, +1);
+		atomic_store(&node->entry[i], e.raw);
+	}
+}
+
+void sept_commit_no_table(struct sept_mirror *m, struct sept_slot slot)
+{
+	struct sept_node *node = sept_child(slot);
+
+	atomic_store(&slot.node->child[slot.index], NULL);
+	sept_commit(m, slot, mirror_entry(MIRROR_FREE, hpa(0)));
+	heap_free(node);
+}
+
 bool sept_next_leaf(const struct sept_mirror *m, gpa_t at, gpa_t end, struct sept_slot *out)
 {
 	while (at.raw < end.raw) {

@@ -106,6 +106,14 @@ void sept_node_free(struct sept_node *node);
 void sept_commit_table(struct sept_mirror *m, struct sept_slot slot, hpa_t frame,
 		       struct sept_node *node);
 
+/* Makes all entries of a node that is not hung in yet `state`, frames ascending from `frame`.
+ */
+void sept_node_fill(struct sept_mirror *m, struct sept_node *node, enum page_level level,
+		    enum mirror_state state, hpa_t frame);
+
+/* Ends a claim of a MIRROR_TABLE entry: the entry becomes free, the empty node below goes. */
+void sept_commit_no_table(struct sept_mirror *m, struct sept_slot slot);
+
 /* The node below a MIRROR_TABLE entry. */
 struct sept_node *sept_child(struct sept_slot slot);
 

@@ -53,11 +53,15 @@ struct vp_regs {
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
+/* How far the KeyID has come on its way back. */
+enum td_key_stage { TD_KEY_NONE, TD_KEY_ASSIGNED, TD_KEY_FLUSHED, TD_KEY_FREED, TD_KEY_LOST };
+
 struct td {
 	char name[32];
 	tdr_t tdr;
 	uint16_t hkid;
 	bool has_hkid;
+	enum td_key_stage key_stage;
 	atomic_bool is_dead;
 	bool is_finalized;
 	struct td_params params;
@@ -67,18 +71,21 @@ struct td {
 	uint64_t tsc_offset, tsc_multiplier; /* virtual = (host * multiplier >> 48) + offset */
 	struct gpa_map map;
 	struct sept_mirror sept;
-	struct spinlock epoch_lock; /* serialises TRACK */
-	atomic_bool must_track;     /* something was BLOCKed after the last TRACK */
-	/* The range between begin and commit of an unmap; faults inside wait. 0 bytes = none.
-	 */
+	atomic_bool must_track; /* something was BLOCKed after the last TRACK */
+	struct spinlock unmap_lock;
+	/* Range between begin and commit of an unmap, where faults wait; size 0 = none. */
 	atomic_uint_least64_t unmap_base, unmap_size;
+	/* Measured pages of a 2M region come from one 2M frame: the current one, 0 = none. */
+	gpa_t measured_region;
+	hpa_t measured_frame;
+	uint64_t measured_used[8]; /* bitmap of its 4K pages */
+	uint64_t measured_pages;
 	struct td_vcpu *vcpus[TD_MAX_VCPUS];
 	unsigned vcpu_count;
-	uint64_t measured_pages;
-	atomic_uint_least64_t
-		seamcalls;        /* for this TD, all leaves but VP.ENTER (vcpu->exits) */
-	atomic_flag reclaim_busy; /* one CPU at a time in td_reclaim() */
-	atomic_uint_least64_t teardown_total, teardown_done; /* leaves to reclaim, reclaimed */
+	atomic_uint_least64_t seamcalls; /* for this TD, all leaves but VP.ENTER */
+	atomic_flag reclaim_busy;        /* one CPU at a time in td_reclaim() */
+	bool is_reclaim_started;
+	atomic_uint_least64_t teardown_total, teardown_done; /* pages to reclaim, reclaimed */
 	atomic_uint_least64_t quarantined_bytes; /* what the module would not give back */
 };
 

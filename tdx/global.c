@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_TAG "tdx"
+
+#include "tdx/global.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/log.h"
+#include "core/string.h"
+#include "mm/frame.h"
+#include "mm/phys.h"
+#include "tdx/retry.h"
+#include "tdx/tdh.h"
+
+static struct tdx_global global;
+
+const struct tdx_global *tdx_global(void) { return &global; }
+
+/* Where each field goes. Without SYS.RD, SYS.INFO has filled the ones that are not
+ * `is_only_rd`. */
+static const struct {
+	uint64_t id;
+	size_t offset;
+	const char *name;
+	bool is_only_rd;
+} fields[] = {
+#define FIELD(id, member, only)                                                                \
+	{                                                                                      \
+		MD_##id, offsetof(struct tdx_global, member), #id, only                        \
+	}
+	FIELD(MAJOR_VERSION, major, false),
+	FIELD(MINOR_VERSION, minor, false),
+	FIELD(UPDATE_VERSION, update, true),
+	FIELD(BUILD_DATE, build_date, false),
+	FIELD(TDX_FEATURES0, features0, true),
+	FIELD(MAX_TDMRS, max_tdmrs, false),
+	FIELD(MAX_RESERVED_PER_TDMR, max_reserved, false),
+	FIELD(PAMT_4K_ENTRY_SIZE, pamt_entry_size[LEVEL_4K], false),
+	FIELD(PAMT_2M_ENTRY_SIZE, pamt_entry_size[LEVEL_2M], false),
+	FIELD(PAMT_1G_ENTRY_SIZE, pamt_entry_size[LEVEL_1G], false),
+	FIELD(TDCS_BASE_SIZE, tdcs_size, false),
+	FIELD(TDVPS_BASE_SIZE, tdvps_size, false),
+	FIELD(ATTRIBUTES_FIXED0, attributes_fixed0, false),
+	FIELD(ATTRIBUTES_FIXED1, attributes_fixed1, false),
+	FIELD(XFAM_FIXED0, xfam_fixed0, false),
+	FIELD(XFAM_FIXED1, xfam_fixed1, false),
+	FIELD(CONFIG_FLAGS_FIXED0, config_flags_fixed0, true),
+	FIELD(CONFIG_FLAGS_FIXED1, config_flags_fixed1, true),
+	FIELD(NUM_CPUID_CONFIG, cpuid_config_count, false),
+#undef FIELD
+};
+
+static tdx_status_t sys_rd(uint64_t id, uint64_t *value)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+
+	do {
+		s = tdh_sys_rd(id, value, NULL);
+	} while (tdx_retry(&retry, s));
+	return s;
+}
+
+static void take_sysinfo(const struct tdx_sysinfo *info, const struct tdx_cmr_info *cmrs)
+{
+	global.major = info->major_version;
+	global.minor = info->minor_version;
+	global.build_date = info->build_date;
+	global.max_tdmrs = info->max_tdmrs;
+	global.max_reserved = info->max_reserved_per_tdmr;
+	for (enum page_level l = LEVEL_4K; l < LEVEL_512G; l++)
+		global.pamt_entry_size[l] = info->pamt_entry_size;
+	global.tdcs_size = info->tdcs_base_size;
+	global.tdvps_size = info->tdvps_base_size;
+	global.attributes_fixed0 = info->attributes_fixed0;
+	global.attributes_fixed1 = info->attributes_fixed1;
+	global.xfam_fixed0 = info->xfam_fixed0;
+	global.xfam_fixed1 = info->xfam_fixed1;
+	global.cpuid_config_count = info->num_cpuid_config;
+	memcpy(global.cpuid_config, info->cpuid_config, sizeof(global.cpuid_config));
+	for (unsigned i = 0; i < TDX_MAX_CMRS && cmrs[i].size; i++)
+		global.cmrs[global.cmr_count++] =
+			(struct hpa_range){hpa(cmrs[i].base), cmrs[i].size};
+}
+
+/*
+ * SYS.INFO goes first: in 1.5.01 it alone names the CPUID bits that are configurable because
+ * the CPU has them. A module without it is no error, SYS.RD follows.
+ */
+static enum status read_sysinfo(bool *has_sysinfo)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+	hpa_t page;
+	enum status st = frame_alloc(LEVEL_4K, FRAME_HOST, &page);
+
+	if (st)
+		return st;
+	memset(phys_ptr(page), 0, PAGE_SIZE);
+	do {
+		s = tdh_sys_info(page, hpa_add(page, sizeof(struct tdx_sysinfo)), TDX_MAX_CMRS);
+	} while (tdx_retry(&retry, s));
+	*has_sysinfo = !tdx_is_error(s);
+	if (*has_sysinfo)
+		take_sysinfo(phys_ptr(page),
+			     phys_ptr(hpa_add(page, sizeof(struct tdx_sysinfo))));
+	else
+		seamcall_log_last(LOG_WARN, "no SYS.INFO");
+	frame_free(page, PAGE_SIZE);
+	return STATUS_OK;
+}
+
+static enum status read_fields(bool has_sysinfo)
+{
+	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		char *to = (char *)&global + fields[i].offset;
+		uint64_t value;
+
+		if (!tdx_is_error(sys_rd(fields[i].id, &value))) {
+			memcpy(to, &value, sizeof(value));
+		} else if (!has_sysinfo && !fields[i].is_only_rd) {
+			seamcall_log_last(LOG_ERROR, fields[i].name);
+			return STATUS_UNSUPPORTED;
+		}
+	}
+	return STATUS_OK;
+}
+
+static void read_cmrs(void)
+{
+	struct hpa_range cmrs[TDX_MAX_CMRS];
+	unsigned count = 0;
+	uint64_t max;
+
+	if (tdx_is_error(sys_rd(MD_NUM_CMRS, &max)))
+		return;
+	for (; count < max && count < TDX_MAX_CMRS; count++) {
+		uint64_t base;
+		uint64_t size;
+
+		if (tdx_is_error(sys_rd(MD_CMR_BASE + count, &base)) ||
+		    tdx_is_error(sys_rd(MD_CMR_SIZE + count, &size)) || size == 0)
+			break;
+		cmrs[count] = (struct hpa_range){hpa(base), size};
+	}
+	if (count) {
+		memcpy(global.cmrs, cmrs, sizeof(cmrs));
+		global.cmr_count = count;
+	}
+}
+
+/* Adds what SYS.RD says to the masks; a module may tell more through either. */
+static void read_cpuid_config(void)
+{
+	for (unsigned i = 0; i < global.cpuid_config_count; i++) {
+		struct tdx_cpuid_config_entry *e = &global.cpuid_config[i];
+		uint64_t leaf;
+		uint64_t low;
+		uint64_t high;
+
+		if (tdx_is_error(sys_rd(MD_CPUID_CONFIG_LEAVES + i, &leaf)) ||
+		    tdx_is_error(sys_rd(MD_CPUID_CONFIG_VALUES + 2 * i, &low)) ||
+		    tdx_is_error(sys_rd(MD_CPUID_CONFIG_VALUES + 2 * i + 1, &high)))
+			return;
+		e->leaf = (uint32_t)leaf;
+		e->subleaf = (uint32_t)(leaf >> 32);
+		e->eax |= (uint32_t)low;
+		e->ebx |= (uint32_t)(low >> 32);
+		e->ecx |= (uint32_t)high;
+		e->edx |= (uint32_t)(high >> 32);
+	}
+}
+
+/* Numbers that the rest of tdx/ builds on: out of range means a module that we do not know. */
+static bool is_sensible(void)
+{
+	bool ok = global.max_tdmrs >= 1 && global.max_reserved >= 1 && global.cmr_count >= 1;
+
+	for (enum page_level l = LEVEL_4K; l < LEVEL_512G; l++)
+		ok = ok && global.pamt_entry_size[l] >= 1 && global.pamt_entry_size[l] <= 4096;
+	ok = ok && global.tdcs_size >= PAGE_SIZE && global.tdcs_size <= 16 * PAGE_SIZE;
+	ok = ok && global.tdvps_size >= PAGE_SIZE && global.tdvps_size <= 16 * PAGE_SIZE;
+	return ok && global.cpuid_config_count <= TDX_MAX_CPUID_CONFIG;
+}
+
+enum status tdx_global_read(void)
+{
+	bool has_sysinfo;
+	enum status s;
+
+	memset(&global, 0, sizeof(global));
+	s = read_sysinfo(&has_sysinfo);
+	if (s)
+		return s;
+	s = read_fields(has_sysinfo);
+	if (s)
+		return s;
+	read_cmrs();
+	if (!is_sensible()) {
+		log_error(
+			"the module's numbers make no sense: %llu TDMRs, %llu reserved areas, "
+			"%u CMRs, TDCS %llu and TDVPS %llu bytes, %llu CPUID leaves",
+			(unsigned long long)global.max_tdmrs,
+			(unsigned long long)global.max_reserved, global.cmr_count,
+			(unsigned long long)global.tdcs_size,
+			(unsigned long long)global.tdvps_size,
+			(unsigned long long)global.cpuid_config_count);
+		return STATUS_UNSUPPORTED;
+	}
+	if (global.max_tdmrs > TDX_MAX_TDMRS)
+		global.max_tdmrs = TDX_MAX_TDMRS;
+	if (global.max_reserved > TDX_MAX_RESERVED)
+		global.max_reserved = TDX_MAX_RESERVED;
+	read_cpuid_config();
+	return STATUS_OK;
+}

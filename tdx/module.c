@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_TAG "tdx"
+
+#include "tdx/module.h"
+
+#include <stdatomic.h>
+
+#include "core/cpu.h"
+#include "core/hw.h"
+#include "core/log.h"
+#include "core/oncpu.h"
+#include "core/panic.h"
+#include "core/string.h"
+#include "mm/frame.h"
+#include "mm/phys.h"
+#include "tdx/detect.h"
+#include "tdx/global.h"
+#include "tdx/keyid.h"
+#include "tdx/retry.h"
+#include "tdx/status.h"
+#include "tdx/tdh.h"
+#include "tdx/tdmr_plan.h"
+#include "vmx/vmx.h"
+
+static struct tdx_module_info info;
+static struct tdx_platform_facts facts;
+static struct tdmr_plan plan;
+static struct tdmr_plan_input plan_input;
+static struct hpa_range memory[BOOT_MAX_RANGES];
+
+const struct tdx_module_info *tdx_module_info(void) { return &info; }
+
+unsigned tdx_keyid_free_count(void) { return keyid_free_count(); }
+
+uint64_t tdx_seamcall_count(void) { return seamcall_count(); }
+
+/* Ends bring-up: TDX is refused with this reason, the machine goes on. */
+static PRINTF_LIKE(1, 2) enum status refuse(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)format_v(info.refusal, sizeof(info.refusal), fmt, ap);
+	va_end(ap);
+	log_error("TDX refused: %s", info.refusal);
+	return STATUS_UNSUPPORTED;
+}
+
+static enum status refuse_leaf(uint64_t leaf, tdx_status_t s, unsigned cpu)
+{
+	char text[80];
+
+	tdx_format_status(text, sizeof(text), s);
+	return refuse("%s on cpu%u: %s", tdx_leaf_name(leaf), cpu, text);
+}
+
+/* ---- The same leaf on several CPUs ---- */
+
+struct each_result {
+	atomic_bool has_failed;
+	unsigned cpu; /* of one that failed; its result follows */
+	tdx_status_t status;
+	enum status vmx;
+};
+
+/* Only the first failure is reported; each CPU's own is in its log line. */
+static bool claim_failure(struct each_result *r)
+{
+	return !atomic_exchange(&r->has_failed, true);
+}
+
+static void report(struct each_result *r, const char *what, tdx_status_t s)
+{
+	seamcall_log_last(LOG_ERROR, what);
+	if (claim_failure(r)) {
+		r->cpu = this_cpu();
+		r->status = s;
+	}
+}
+
+static hpa_t vmxon_regions[MAX_CPUS];
+
+static void vmx_on(void *arg)
+{
+	struct each_result *r = arg;
+	enum status s = vmx_on_this_cpu(vmxon_regions[this_cpu()]);
+
+	if (s && claim_failure(r)) {
+		r->cpu = this_cpu();
+		r->vmx = s;
+	}
+}
+
+static void vmx_off(void *arg)
+{
+	(void)arg;
+	vmx_off_this_cpu();
+}
+
+static void free_vmxon_regions(void)
+{
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (vmxon_regions[i].raw) {
+			frame_free(vmxon_regions[i], PAGE_SIZE);
+			vmxon_regions[i] = hpa(0);
+		}
+}
+
+static enum status vmx_on_everywhere(void)
+{
+	struct each_result r = {0};
+
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (frame_alloc(LEVEL_4K, FRAME_HOST, &vmxon_regions[i]))
+			return refuse("no memory for the VMXON region of cpu%u", i);
+	oncpu_each(vmx_on, &r);
+	tdx_check_add("VMXON", !r.has_failed, r.has_failed ? status_name(r.vmx) : "done",
+		      "on every CPU", "enable Intel VT-x");
+	if (r.has_failed)
+		return refuse("VMXON on cpu%u: %s", r.cpu, status_name(r.vmx));
+	return STATUS_OK;
+}
+
+static void lp_init(void *arg)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+
+	do {
+		s = tdh_sys_lp_init();
+	} while (tdx_retry(&retry, s));
+	if (tdx_is_error(s))
+		report(arg, "LP.INIT", s);
+}
+
+/* ---- Steps ---- */
+
+static enum status sys_init(void)
+{
+	struct tdx_retry retry = {0};
+	struct each_result r = {0};
+	tdx_status_t s;
+	char text[48];
+
+	do {
+		s = tdh_sys_init();
+	} while (tdx_retry(&retry, s));
+	tdx_format_status(text, sizeof(text), s);
+	tdx_check_add("TDX module (TDH.SYS.INIT)", !tdx_is_error(s), text, "TDX_SUCCESS",
+		      "enable TDX; the firmware must load the module");
+	if (tdx_is_error(s)) {
+		seamcall_log_last(LOG_ERROR, "module start");
+		return refuse_leaf(TDH_SYS_INIT, s, this_cpu());
+	}
+	oncpu_each(lp_init, &r);
+	if (r.has_failed)
+		return refuse_leaf(TDH_SYS_LP_INIT, r.status, r.cpu);
+	if (tdx_global_read())
+		return refuse("TDH.SYS.RD/INFO: the module does not describe itself");
+	return STATUS_OK;
+}
+
+static void describe(void)
+{
+	const struct tdx_global *g = tdx_global();
+
+	info.major = (uint16_t)g->major;
+	info.minor = (uint16_t)g->minor;
+	info.update = (uint16_t)g->update;
+	info.build_date = (uint32_t)g->build_date;
+	info.features0 = g->features0;
+	info.cmr_count = g->cmr_count;
+	log_info("module %u.%u.%02u, build %x, features %#llx", info.major, info.minor,
+		 info.update, info.build_date, (unsigned long long)info.features0);
+	for (unsigned i = 0; i < g->cmr_count; i++)
+		log_info("CMR: [0x%llx, 0x%llx)", (unsigned long long)g->cmrs[i].base.raw,
+			 (unsigned long long)(g->cmrs[i].base.raw + g->cmrs[i].size));
+}
+
+static bool place_pamt(void *ctx, uint64_t size, hpa_t low, hpa_t high, hpa_t *out)
+{
+	(void)ctx;
+	/* On a 2M boundary if possible: it breaks fewer large frames. */
+	return !frame_alloc_range(size, SIZE_2M, low, high, FRAME_PAMT, out) ||
+	       !frame_alloc_range(size, PAGE_SIZE, low, high, FRAME_PAMT, out);
+}
+
+static void unplace_pamt(void *ctx, hpa_t base, uint64_t size)
+{
+	(void)ctx;
+	frame_free(base, size);
+}
+
+static enum status make_plan(const struct boot_info *bi)
+{
+	const struct tdx_global *g = tdx_global();
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < bi->range_count; i++)
+		if (bi->ranges[i].kind == BOOT_MEM_USABLE)
+			memory[count++] =
+				(struct hpa_range){bi->ranges[i].base, bi->ranges[i].size};
+	plan_input = (struct tdmr_plan_input){
+		.memory = memory,
+		.memory_count = count,
+		.cmrs = g->cmrs,
+		.cmr_count = g->cmr_count,
+		.max_tdmrs = (unsigned)g->max_tdmrs,
+		.max_reserved = (unsigned)g->max_reserved,
+		.place = place_pamt,
+		.unplace = unplace_pamt,
+	};
+	for (enum page_level l = LEVEL_4K; l < LEVEL_512G; l++)
+		plan_input.pamt_entry_size[l] = (unsigned)g->pamt_entry_size[l];
+	if (tdmr_plan(&plan_input, &plan))
+		return refuse("no usable memory lies in a CMR, or none is free for the PAMT");
+	if (plan.lost_bytes)
+		log_warn("%llu KiB in fragmented GiBs are not usable for TDs",
+			 (unsigned long long)(plan.lost_bytes / 1024));
+	for (unsigned i = 0; i < plan.tdmr_count; i++)
+		log_info("TDMR: [0x%llx, 0x%llx), PAMT 0x%llx",
+			 (unsigned long long)plan.tdmrs[i].base,
+			 (unsigned long long)(plan.tdmrs[i].base + plan.tdmrs[i].size),
+			 (unsigned long long)plan.tdmrs[i].pamt_4k_base);
+	return STATUS_OK;
+}
+
+/* The array of addresses and the TDMR_INFOs, each 512-byte aligned, in one block. */
+static enum status build_tdmr_infos(hpa_t *out, uint64_t *size)
+{
+	uint64_t array_size = align_up(plan.tdmr_count * sizeof(uint64_t), TDX_TDMR_INFO_ALIGN);
+	uint64_t *array;
+	enum status s;
+
+	*size = align_up(array_size + plan.tdmr_count * TDX_TDMR_INFO_ALIGN, PAGE_SIZE);
+	s = frame_alloc_range(*size, PAGE_SIZE, hpa(0), hpa(UINT64_MAX), FRAME_HOST, out);
+	if (s)
+		return s;
+	memset(phys_ptr(*out), 0, *size);
+	array = phys_ptr(*out);
+	for (unsigned i = 0; i < plan.tdmr_count; i++) {
+		hpa_t at = hpa_add(*out, array_size + i * TDX_TDMR_INFO_ALIGN);
+
+		memcpy(phys_ptr(at), &plan.tdmrs[i], sizeof(plan.tdmrs[i]));
+		array[i] = at.raw;
+	}
+	return STATUS_OK;
+}
+
+static void flush_pamts(void)
+{
+	for (unsigned i = 0; i < plan.pamt_count; i++)
+		hw_clflush_range(phys_ptr(plan.pamts[i].base), plan.pamts[i].size);
+	hw_mfence();
+}
+
+/* A failed SYS.CONFIG leaves its KeyID reserved: every try uses the same one. */
+static enum status sys_config(void)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+	uint64_t size;
+	hpa_t infos;
+
+	if (build_tdmr_infos(&infos, &size)) {
+		tdmr_plan_release(&plan_input, &plan);
+		return refuse("no memory for the TDMR_INFOs");
+	}
+	flush_pamts();
+	do {
+		s = tdh_sys_config(infos, plan.tdmr_count, keyid_global());
+	} while (tdx_retry(&retry, s));
+	frame_free(infos, size);
+	if (tdx_is_error(s)) {
+		seamcall_log_last(LOG_ERROR, "TDMR configuration");
+		tdmr_plan_release(&plan_input, &plan);
+		return refuse_leaf(TDH_SYS_CONFIG, s, this_cpu());
+	}
+	return STATUS_OK;
+}
+
+static void write_back_package(void *arg)
+{
+	(void)arg;
+	hw_wbinvd();
+}
+
+static void key_config(void *arg)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+
+	do {
+		s = tdh_sys_key_config();
+	} while (tdx_retry(&retry, s));
+	if (tdx_is_error(s))
+		report(arg, "global key", s);
+}
+
+struct tdmr_work {
+	atomic_uint next;
+	struct each_result result;
+};
+
+/* Each call initialises a few MiB of TDMR; RDX tells only whole GiBs, so the calls are bounded
+ * by size. */
+static bool init_tdmr(const struct tdx_tdmr_info *t, struct each_result *r)
+{
+	uint64_t max_calls = t->size / SIZE_2M;
+	uint64_t next = 0;
+
+	for (uint64_t i = 0; i <= max_calls; i++) {
+		struct tdx_retry retry = {0};
+		tdx_status_t s;
+
+		do {
+			s = tdh_sys_tdmr_init(hpa(t->base), &next);
+		} while (tdx_retry(&retry, s));
+		if (tdx_is_error(s)) {
+			report(r, "TDMR initialisation", s);
+			return false;
+		}
+		if (next >= t->base + t->size || tdx_code(s) == TDX_TDMR_ALREADY_INITIALIZED)
+			return true;
+	}
+	report(r, "TDMR initialisation does not end", (tdx_status_t){0});
+	return false;
+}
+
+static void init_tdmrs(void *arg)
+{
+	struct tdmr_work *work = arg;
+	unsigned i;
+
+	while ((i = atomic_fetch_add(&work->next, 1)) < plan.tdmr_count)
+		if (!init_tdmr(&plan.tdmrs[i], &work->result))
+			return;
+}
+
+static enum status make_ready(void)
+{
+	struct tdmr_work work = {0};
+	struct each_result r = {0};
+
+	oncpu_each_package(write_back_package, NULL);
+	oncpu_each_package(key_config, &r);
+	if (r.has_failed)
+		return refuse_leaf(TDH_SYS_KEY_CONFIG, r.status, r.cpu);
+	oncpu_each(init_tdmrs, &work);
+	if (work.result.has_failed)
+		return refuse_leaf(TDH_SYS_TDMR_INIT, work.result.status, work.result.cpu);
+	return STATUS_OK;
+}
+
+static void hand_over(void *ctx, hpa_t base, uint64_t size)
+{
+	(void)ctx;
+	frame_set_tdx_usable(base, size);
+}
+
+static enum status bring_up(const struct boot_info *bi)
+{
+	enum status s = vmx_on_everywhere();
+
+	if (!s)
+		s = sys_init();
+	if (s)
+		return s;
+	describe();
+	keyid_init((uint16_t)facts.first_private_keyid, (uint16_t)facts.private_keyid_count,
+		   facts.keyid_shift);
+	s = make_plan(bi);
+	if (!s)
+		s = sys_config();
+	if (!s)
+		s = make_ready();
+	return s;
+}
+
+enum status tdx_module_init(const struct boot_info *bi)
+{
+	uint64_t calls_before = seamcall_count();
+	const struct tdx_check *refused;
+	enum status s;
+
+	info = (struct tdx_module_info){0};
+	panic_register_dumper(seamcall_dump);
+	refused = tdx_detect(&facts);
+	if (refused)
+		return refuse("%s: found %s, needed %s", refused->name, refused->found,
+			      refused->needed);
+	s = bring_up(bi);
+	info.ready_seamcalls = seamcall_count() - calls_before;
+	if (s)
+		return s;
+	tdmr_plan_each_usable(&plan, hand_over, NULL);
+	info.tdmr_count = plan.tdmr_count;
+	info.tdmr_bytes = plan.tdmr_bytes;
+	info.pamt_bytes = plan.pamt_bytes;
+	info.global_keyid = keyid_global();
+	info.keyid_count = (uint16_t)keyid_count();
+	info.is_ready = true;
+	log_info("module initialized: %u TDMRs, %llu MiB, PAMT %llu KiB, %u KeyIDs, %llu "
+		 "SEAMCALLs",
+		 info.tdmr_count, (unsigned long long)(info.tdmr_bytes >> 20),
+		 (unsigned long long)(info.pamt_bytes >> 10), info.keyid_count,
+		 (unsigned long long)info.ready_seamcalls);
+	return STATUS_OK;
+}
+
+void tdx_module_stop(void)
+{
+	oncpu_each_package(write_back_package, NULL);
+	oncpu_each(vmx_off, NULL);
+	free_vmxon_regions();
+	info.is_ready = false;
+	if (!info.refusal[0])
+		(void)string_copy(info.refusal, sizeof(info.refusal), "stopped");
+}

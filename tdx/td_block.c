@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* BLOCK, TRACK, and what a blocked page can become. */
+#define LOG_TAG "tdx"
+
+#include "core/hw.h"
+#include "tdx/td_private.h"
+
+/* A claim lasts one SEAMCALL: long enough for it, short enough for a fault. */
+#define SETTLE_PAUSES 10000
+
+mirror_entry_t td_sept_settle(struct sept_slot slot)
+{
+	mirror_entry_t e = sept_read(slot);
+
+	for (unsigned i = 0; mirror_is_busy(e) && i < SETTLE_PAUSES; i++) {
+		hw_pause();
+		e = sept_read(slot);
+	}
+	return e;
+}
+
+static bool is_blocked(mirror_entry_t e)
+{
+	return mirror_state_of(e) == MIRROR_BLOCKED ||
+	       mirror_state_of(e) == MIRROR_PENDING_BLOCKED;
+}
+
+static mirror_entry_t blocked(mirror_entry_t e)
+{
+	return mirror_entry(mirror_state_of(e) == MIRROR_MAPPED ? MIRROR_BLOCKED
+								: MIRROR_PENDING_BLOCKED,
+			    mirror_frame_of(e));
+}
+
+static mirror_entry_t unblocked(mirror_entry_t e)
+{
+	return mirror_entry(mirror_state_of(e) == MIRROR_BLOCKED ? MIRROR_MAPPED
+								 : MIRROR_PENDING,
+			    mirror_frame_of(e));
+}
+
+enum status td_block(struct td *td, struct sept_slot slot)
+{
+	struct tdx_retry retry = {0};
+	mirror_entry_t e = td_sept_settle(slot);
+	tdx_status_t s;
+
+	if (!mirror_is_leaf(e) || is_blocked(e))
+		return STATUS_OK;
+	if (sept_claim(slot, e))
+		return STATUS_BUSY;
+	do {
+		s = tdh_mem_range_block(td->tdr, slot.base, slot.level);
+	} while (td_retry(td, &retry, s));
+	if (tdx_is_error(s)) {
+		sept_commit(&td->sept, slot, e);
+		return td_fail(td, s, "block");
+	}
+	atomic_store(&td->must_track, true);
+	sept_commit(&td->sept, slot, blocked(e));
+	return STATUS_OK;
+}
+
+/*
+ * A BLOCK that finished before the exchange is served by this TRACK or by the one
+ * that took the flag; if that one is still under way, what needs it says NOT_DONE and
+ * is repeated. So nothing here needs a lock.
+ */
+enum status td_track(struct td *td)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+
+	if (!atomic_exchange(&td->must_track, false))
+		return STATUS_OK;
+	do {
+		s = tdh_mem_track(td->tdr);
+	} while (td_retry(td, &retry, s));
+	if (!tdx_is_error(s))
+		return STATUS_OK;
+	atomic_store(&td->must_track, true);
+	if (tdx_code(s) == TDX_PREVIOUS_TLB_EPOCH_BUSY)
+		return STATUS_BUSY;
+	return td_fail(td, s, "track");
+}
+
+enum status td_unblock(struct td *td, struct sept_slot slot)
+{
+	struct tdx_retry retry = {0};
+	mirror_entry_t e = td_sept_settle(slot);
+	tdx_status_t s;
+
+	if (!is_blocked(e))
+		return mirror_is_busy(e) ? STATUS_BUSY : STATUS_OK;
+	if (sept_claim(slot, e))
+		return STATUS_BUSY;
+	do {
+		s = tdh_mem_range_unblock(td->tdr, slot.base, slot.level);
+	} while (td_retry(td, &retry, s));
+	if (tdx_is_error(s)) {
+		sept_commit(&td->sept, slot, e);
+		return tdx_code(s) == TDX_TLB_TRACKING_NOT_DONE ? STATUS_BUSY
+								: td_fail(td, s, "unblock");
+	}
+	sept_commit(&td->sept, slot, unblocked(e));
+	return STATUS_OK;
+}
+
+/* With interrupts on, one that stays pending would restart the leaf for ever. */
+static tdx_status_t demote(struct td *td, struct sept_slot slot, hpa_t sept_page)
+{
+	struct tdx_retry retry = {0};
+	bool irq = hw_irq_save();
+	tdx_status_t s;
+
+	do {
+		s = tdh_mem_page_demote(td->tdr, slot.base, slot.level, sept_page);
+	} while (td_retry(td, &retry, s));
+	hw_irq_restore(irq);
+	return s;
+}
+
+enum status td_demote_blocked(struct td *td, struct sept_slot slot)
+{
+	mirror_entry_t e = td_sept_settle(slot);
+	struct sept_node *node;
+	enum status st;
+	tdx_status_t s;
+	hpa_t page;
+
+	if (!is_blocked(e))
+		return mirror_is_busy(e) ? STATUS_BUSY : STATUS_OK;
+	if (sept_claim(slot, e))
+		return STATUS_BUSY;
+	node = sept_node_alloc(slot);
+	st = node ? td_frame_take(LEVEL_4K, FRAME_SEPT, &page) : STATUS_NO_MEMORY;
+	if (st) {
+		sept_node_free(node);
+		sept_commit(&td->sept, slot, e);
+		return st;
+	}
+	s = demote(td, slot, page);
+	if (tdx_is_error(s)) {
+		frame_free(page, PAGE_SIZE); /* a refused page is not consumed */
+		sept_node_free(node);
+		sept_commit(&td->sept, slot, e);
+		return tdx_code(s) == TDX_TLB_TRACKING_NOT_DONE ? STATUS_BUSY
+								: td_fail(td, s, "demote");
+	}
+	sept_node_fill(&td->sept, node, slot.level - 1, mirror_state_of(unblocked(e)),
+		       mirror_frame_of(e));
+	sept_commit_table(&td->sept, slot, page, node);
+	return STATUS_OK;
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_TAG "tdx"
+
+#include "core/hw.h"
+#include "core/log.h"
+#include "core/oncpu.h"
+#include "core/string.h"
+#include "guest-abi/ghci.h"
+#include "mm/phys.h"
+#include "tdx/global.h"
+#include "tdx/keyid.h"
+#include "tdx/measure.h"
+#include "tdx/module.h"
+#include "tdx/status.h"
+#include "tdx/td_private.h"
+
+/* KeyIDs that the module calls not free although our books do: they stay out of use. */
+#define MAX_LEAKED_KEYIDS 4
+
+/* Nobody will come back for a TD that never was: contention has to end here. */
+#define MAX_RELEASE_TRIES 16
+
+static enum status check_params(const struct td *td, const struct td_params *p)
+{
+	const uint64_t high = UINT64_C(1) << 32;
+
+	if (!tdx_module_info()->is_ready) {
+		log_error("TD %s: TDX is not available: %s", td->name,
+			  tdx_module_info()->refusal);
+		return STATUS_UNSUPPORTED;
+	}
+	if (p->max_vcpus == 0 || p->max_vcpus > TD_MAX_VCPUS ||
+	    !gpa_aligned(p->ram_low_end, SIZE_4K) || !gpa_aligned(p->ram_high_end, SIZE_4K) ||
+	    p->ram_low_end.raw > high || p->ram_high_end.raw < high ||
+	    p->ram_high_end.raw > TD_SHARED_BIT) {
+		log_error("TD %s: expected 1 to %u vCPUs and RAM in 4K pages below %#llx",
+			  td->name, TD_MAX_VCPUS, (unsigned long long)TD_SHARED_BIT);
+		return STATUS_BAD_ARG;
+	}
+	return STATUS_OK;
+}
+
+/* TDR and KeyID belong together: MNG.CREATE takes both or none. */
+static enum status create_tdr(struct td *td)
+{
+	enum status st = td_frame_take(LEVEL_4K, FRAME_TD_CONTROL, &td->tdr.pa);
+
+	for (unsigned i = 0; !st && i < MAX_LEAKED_KEYIDS; i++) {
+		struct tdx_retry retry = {0};
+		tdx_status_t s;
+
+		st = keyid_alloc(&td->hkid);
+		if (st)
+			break;
+		do {
+			s = tdh_mng_create(td->tdr, td->hkid);
+		} while (td_retry(td, &retry, s));
+		if (!tdx_is_error(s)) {
+			td->has_hkid = true;
+			td->key_stage = TD_KEY_ASSIGNED;
+			return STATUS_OK;
+		}
+		td_log_failure(td, "creation");
+		if (tdx_code(s) == TDX_HKID_NOT_FREE) {
+			log_error("KeyID %u is lost until the next boot", td->hkid);
+			continue;
+		}
+		keyid_free(td->hkid);
+		st = td_status_of(s);
+	}
+	if (td->tdr.pa.raw)
+		frame_free(td->tdr.pa, PAGE_SIZE);
+	td->tdr.pa = hpa(0);
+	return st ? st : STATUS_NO_KEYID;
+}
+
+struct key_work {
+	struct td *td;
+	atomic_bool has_failed;
+};
+
+static void key_config(void *arg)
+{
+	struct key_work *work = arg;
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+
+	do {
+		s = tdh_mng_key_config(work->td->tdr);
+	} while (td_retry(work->td, &retry, s));
+	if (tdx_is_error(s)) {
+		td_log_failure(work->td, "key configuration");
+		atomic_store(&work->has_failed, true);
+	}
+}
+
+static enum status configure_keys(struct td *td)
+{
+	struct key_work work = {.td = td};
+
+	oncpu_each_package(key_config, &work);
+	return work.has_failed ? STATUS_HW_FAULT : STATUS_OK;
+}
+
+static enum status add_tdcs(struct td *td)
+{
+	unsigned count = (unsigned)(tdx_global()->tdcs_size / PAGE_SIZE);
+
+	while (td->tdcx_count < count) {
+		struct tdx_retry retry = {0};
+		tdx_status_t s;
+		hpa_t page;
+		enum status st = td_frame_take(LEVEL_4K, FRAME_TD_CONTROL, &page);
+
+		if (st)
+			return st;
+		do {
+			s = tdh_mng_addcx(td->tdr, page);
+		} while (td_retry(td, &retry, s));
+		if (tdx_is_error(s)) {
+			td_log_failure(td, "control page");
+			frame_free(page, PAGE_SIZE);
+			return td_status_of(s);
+		}
+		td->tdcx[td->tdcx_count++] = page;
+	}
+	return STATUS_OK;
+}
+
+static enum status refuse_init(struct td *td, tdx_status_t s, uint64_t extended)
+{
+	td_log_failure(td, "parameters");
+	if (tdx_code(s) != TDX_OPERAND_INVALID)
+		return td_status_of(s);
+	if (tdx_operand(s) == TDX_OPERAND_ID_CPUID_CONFIG)
+		log_error("TD %s: CPUID leaf %#x subleaf %#x was refused", td->name,
+			  (uint32_t)extended, (uint32_t)(extended >> 32));
+	return STATUS_BAD_ARG;
+}
+
+static enum status init_tdcs(struct td *td)
+{
+	struct tdx_retry retry = {0};
+	uint64_t extended;
+	tdx_status_t s;
+	hpa_t page;
+	enum status st = frame_alloc(LEVEL_4K, FRAME_HOST, &page);
+
+	if (st)
+		return st;
+	st = td_params_build(td, phys_ptr(page));
+	if (!st) {
+		do {
+			s = tdh_mng_init(td->tdr, page, &extended);
+		} while (td_retry(td, &retry, s));
+		if (tdx_is_error(s))
+			st = refuse_init(td, s, extended);
+	}
+	frame_free(page, PAGE_SIZE);
+	return st;
+}
+
+static enum status read_field(struct td *td, uint64_t field, uint64_t *value)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+
+	do {
+		s = tdh_mng_rd(td->tdr, field, value);
+	} while (td_retry(td, &retry, s));
+	if (!tdx_is_error(s))
+		return STATUS_OK;
+	td_log_failure(td, "metadata");
+	return td_status_of(s);
+}
+
+/* TSC scaling of the TD: without it its timer cannot be served. */
+static enum status read_tsc(struct td *td)
+{
+	enum status s = read_field(td, MD_TD_TSC_OFFSET, &td->tsc_offset);
+
+	return s ? s : read_field(td, MD_TD_TSC_MULTIPLIER, &td->tsc_multiplier);
+}
+
+enum status td_read_tsc_scale(struct td *td, uint64_t *multiplier, uint64_t *offset)
+{
+	*multiplier = td->tsc_multiplier;
+	*offset = td->tsc_offset;
+	return td->tsc_multiplier ? STATUS_OK : STATUS_BAD_STATE;
+}
+
+static enum status build(struct td *td)
+{
+	enum status s = configure_keys(td);
+
+	if (!s)
+		s = add_tdcs(td);
+	if (!s)
+		s = init_tdcs(td);
+	return s ? s : read_tsc(td);
+}
+
+/* The error path of td_create(): everything back, as in any other teardown. */
+static void undo(struct td *td)
+{
+	bool done = false;
+	enum status s = STATUS_BUSY;
+
+	for (unsigned i = 0; s == STATUS_BUSY && i < MAX_RELEASE_TRIES; i++)
+		s = td_release_keyid(td);
+	if (s)
+		td->key_stage = TD_KEY_LOST;
+	while (!done && !td_reclaim(td, UINT32_MAX, &done))
+		continue;
+}
+
+enum status td_create(struct td *td, const struct td_params *params)
+{
+	enum status s = check_params(td, params);
+
+	if (s)
+		return s;
+	td->params = *params;
+	s = gpa_map_init(&td->map, params->ram_high_end);
+	if (!s)
+		s = sept_mirror_init(&td->sept);
+	if (!s)
+		s = create_tdr(td);
+	if (s) {
+		sept_mirror_destroy(&td->sept);
+		gpa_map_destroy(&td->map);
+		return s;
+	}
+	s = build(td);
+	if (s)
+		undo(td);
+	return s;
+}
+
+/* ---- Measured build ---- */
+
+void td_measured_region_end(struct td *td)
+{
+	hpa_t base = td->measured_frame;
+
+	for (unsigned i = 0; base.raw && i < 512; i++)
+		if (!(td->measured_used[i / 64] >> i % 64 & 1))
+			frame_free(hpa_add(base, i * PAGE_SIZE), PAGE_SIZE);
+	td->measured_frame = hpa(0);
+	memset(td->measured_used, 0, sizeof(td->measured_used));
+}
+
+/* The page at its own place in a 2M frame, so that the region can be promoted; else any page.
+ */
+static enum status take_measured_frame(struct td *td, gpa_t at, hpa_t *out)
+{
+	gpa_t region = gpa(align_down(at.raw, SIZE_2M));
+	unsigned i = (unsigned)((at.raw - region.raw) / PAGE_SIZE);
+
+	if (!td->measured_frame.raw || td->measured_region.raw != region.raw) {
+		td_measured_region_end(td);
+		if (frame_alloc(LEVEL_2M, FRAME_TD_PRIVATE, &td->measured_frame))
+			td->measured_frame = hpa(0);
+		td->measured_region = region;
+	}
+	if (!td->measured_frame.raw || (td->measured_used[i / 64] >> i % 64 & 1))
+		return td_frame_take(LEVEL_4K, FRAME_TD_PRIVATE, out);
+	td->measured_used[i / 64] |= UINT64_C(1) << i % 64;
+	*out = hpa_add(td->measured_frame, i * PAGE_SIZE);
+	td_frame_flush(*out, PAGE_SIZE);
+	return STATUS_OK;
+}
+
+static enum status extend(struct td *td, gpa_t at)
+{
+	for (uint64_t offset = 0; offset < PAGE_SIZE; offset += 256) {
+		struct tdx_retry retry = {0};
+		tdx_status_t s;
+
+		do {
+			s = tdh_mr_extend(td->tdr, gpa_add(at, offset));
+		} while (td_retry(td, &retry, s));
+		/* The page is in, its measurement is not: no way back. */
+		if (tdx_is_error(s))
+			return td_die(td, "measurement");
+	}
+	return STATUS_OK;
+}
+
+enum status td_add_measured_page(struct td *td, gpa_t at, const void *source)
+{
+	struct tdx_retry retry = {0};
+	struct sept_slot slot;
+	tdx_status_t s;
+	hpa_t frame;
+	enum status st;
+
+	if (td->is_finalized || td->is_dead)
+		return STATUS_BAD_STATE;
+	if (!gpa_aligned(at, PAGE_SIZE) || at.raw >= TD_SHARED_BIT)
+		return STATUS_BAD_ARG;
+	st = td_sept_reach(td, at, LEVEL_4K, &slot);
+	if (!st)
+		st = sept_claim(slot, mirror_entry(MIRROR_FREE, hpa(0)));
+	if (st)
+		return st == STATUS_BUSY ? STATUS_EXISTS : st;
+	st = take_measured_frame(td, at, &frame);
+	if (st) {
+		sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
+		return st;
+	}
+	td_frame_flush(phys_of(source), PAGE_SIZE);
+	do {
+		s = tdh_mem_page_add(td->tdr, at, frame, phys_of(source));
+	} while (td_retry(td, &retry, s));
+	if (tdx_is_error(s)) {
+		st = td_die(td, "measured page");
+		td_frame_quarantine(td, frame, PAGE_SIZE, "measured page");
+		sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
+		return st;
+	}
+	sept_commit(&td->sept, slot, mirror_entry(MIRROR_MAPPED, frame));
+	td->measured_pages++;
+	return extend(td, at);
+}
+
+enum status td_finalize(struct td *td)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+
+	if (td->is_finalized || td->is_dead)
+		return STATUS_BAD_STATE;
+	do {
+		s = tdh_mr_finalize(td->tdr);
+	} while (td_retry(td, &retry, s));
+	if (tdx_is_error(s)) {
+		td_log_failure(td, "finalize");
+		return tdx_code(s) == TDX_NO_VCPUS ? STATUS_BAD_STATE
+						   : td_fail(td, s, "finalize");
+	}
+	td_measured_region_end(td);
+	td->is_finalized = true;
+	return STATUS_OK;
+}
+
+enum status td_read_mrtd(struct td *td, uint8_t mrtd[48])
+{
+	for (unsigned i = 0; i < 6; i++) {
+		uint64_t value;
+		enum status s = read_field(td, MD_TD_MRTD + i, &value);
+
+		if (s)
+			return s;
+		for (unsigned b = 0; b < 8; b++)
+			mrtd[8 * i + b] = (uint8_t)(value >> 8 * b);
+	}
+	return STATUS_OK;
+}

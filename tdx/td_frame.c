@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_TAG "tdx"
+
+#include "core/hw.h"
+#include "core/log.h"
+#include "mm/phys.h"
+#include "tdx/td_private.h"
+
+bool td_retry(struct td *td, struct tdx_retry *retry, tdx_status_t s)
+{
+	atomic_fetch_add_explicit(&td->seamcalls, 1, memory_order_relaxed);
+	return tdx_retry(retry, s);
+}
+
+void td_log_failure(const struct td *td, const char *what)
+{
+	char text[96];
+
+	format(text, sizeof(text), "TD %s: %s", td->name, what);
+	seamcall_log_last(LOG_ERROR, text);
+}
+
+enum status td_die(struct td *td, const char *what)
+{
+	td_log_failure(td, what);
+	atomic_store(&td->is_dead, true);
+	return STATUS_HW_FAULT;
+}
+
+enum status td_status_of(tdx_status_t s)
+{
+	switch (tdx_code(s)) {
+	case TDX_OPERAND_BUSY:
+	case TDX_OPERAND_BUSY_HOST_PRIORITY:
+	case TDX_SYS_BUSY:
+	case TDX_RND_NO_ENTROPY:
+	case TDX_KEY_GENERATION_FAILED:
+	case TDX_INTERRUPTED_RESTARTABLE:
+		return STATUS_BUSY;
+	default:
+		return STATUS_HW_FAULT;
+	}
+}
+
+enum status td_fail(struct td *td, tdx_status_t s, const char *what)
+{
+	enum status st = td_status_of(s);
+
+	return st == STATUS_BUSY ? st : td_die(td, what);
+}
+
+void td_frame_flush(hpa_t at, uint64_t size)
+{
+	hw_clflush_range(phys_ptr(at), size);
+	hw_mfence();
+}
+
+enum status td_frame_take(enum page_level level, enum frame_owner owner, hpa_t *out)
+{
+	enum status s = frame_alloc(level, owner, out);
+
+	if (!s)
+		td_frame_flush(*out, level_size(level));
+	return s;
+}
+
+void td_frame_return(hpa_t at, uint64_t size)
+{
+	hw_reset_lines(phys_ptr(at), size);
+	frame_free(at, size);
+}
+
+void td_frame_quarantine(struct td *td, hpa_t at, uint64_t size, const char *what)
+{
+	td_log_failure(td, what);
+	log_error("TD %s: frame 0x%llx (%llu KiB) is in doubt and quarantined", td->name,
+		  (unsigned long long)at.raw, (unsigned long long)(size / 1024));
+	frame_set_owner(at, size, FRAME_QUARANTINED);
+	atomic_fetch_add(&td->quarantined_bytes, size);
+}
+
+bool td_is_ram(const struct td *td, gpa_t at, uint64_t size)
+{
+	const uint64_t high = UINT64_C(1) << 32;
+	uint64_t end = at.raw + size;
+
+	if (end < at.raw)
+		return false;
+	return end <= td->params.ram_low_end.raw ||
+	       (at.raw >= high && end <= td->params.ram_high_end.raw);
+}
+
+bool td_is_unmapping(const struct td *td, gpa_t at)
+{
+	uint64_t size = atomic_load(&td->unmap_size);
+	uint64_t base = atomic_load(&td->unmap_base);
+
+	return at.raw >= base && at.raw - base < size;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* Private memory that a TD gets: in advance and on its faults. */
+#define LOG_TAG "tdx"
+
+#include "core/log.h"
+#include "guest-abi/ghci.h"
+#include "tdx/td_private.h"
+
+static const mirror_entry_t free_entry = {MIRROR_FREE};
+
+/* Puts a Secure EPT page below a free entry. */
+static enum status add_table(struct td *td, struct sept_slot slot)
+{
+	struct tdx_retry retry = {0};
+	struct sept_node *node;
+	enum status st;
+	tdx_status_t s;
+	hpa_t page;
+
+	if (sept_claim(slot, free_entry))
+		return STATUS_BUSY;
+	node = sept_node_alloc(slot);
+	st = node ? td_frame_take(LEVEL_4K, FRAME_SEPT, &page) : STATUS_NO_MEMORY;
+	if (st) {
+		sept_node_free(node);
+		sept_commit(&td->sept, slot, free_entry);
+		return st;
+	}
+	do {
+		s = tdh_mem_sept_add(td->tdr, slot.base, slot.level, page);
+	} while (td_retry(td, &retry, s));
+	if (tdx_is_error(s)) {
+		frame_free(page, PAGE_SIZE); /* a refused page is not consumed */
+		sept_node_free(node);
+		sept_commit(&td->sept, slot, free_entry);
+		return td_fail(td, s, "Secure EPT page");
+	}
+	sept_commit_table(&td->sept, slot, page, node);
+	return STATUS_OK;
+}
+
+enum status td_sept_reach(struct td *td, gpa_t at, enum page_level level,
+			  struct sept_slot *slot)
+{
+	/* One round per level, and another look at each entry that somebody else had claimed.
+	 */
+	for (unsigned round = 0; round < 2 * (LEVEL_512G + 1U); round++) {
+		mirror_entry_t e;
+		enum status s;
+
+		*slot = sept_find(&td->sept, at, level);
+		if (slot->level == level)
+			return STATUS_OK;
+		e = td_sept_settle(*slot);
+		if (mirror_is_leaf(e))
+			return STATUS_EXISTS;
+		if (mirror_is_busy(e))
+			return STATUS_BUSY;
+		s = mirror_state_of(e) == MIRROR_FREE ? add_table(td, *slot) : STATUS_OK;
+		if (s && s != STATUS_BUSY)
+			return s;
+	}
+	return STATUS_BUSY;
+}
+
+/* AUGs one page of `level`. STATUS_EXISTS: something is there. STATUS_NO_MEMORY: no such frame.
+ */
+static enum status install(struct td *td, gpa_t at, enum page_level level)
+{
+	struct tdx_retry retry = {0};
+	struct sept_slot slot;
+	tdx_status_t s;
+	hpa_t frame;
+	enum status st = td_sept_reach(td, at, level, &slot);
+
+	if (st)
+		return st;
+	if (mirror_state_of(td_sept_settle(slot)) != MIRROR_FREE)
+		return STATUS_EXISTS;
+	if (sept_claim(slot, free_entry))
+		return STATUS_BUSY;
+	/* Only now: an unmap that began before the claim is seen here, a later one sees the
+	 * claim. */
+	st = td_is_unmapping(td, at) ? STATUS_BUSY
+				     : td_frame_take(level, FRAME_TD_PRIVATE, &frame);
+	if (st) {
+		sept_commit(&td->sept, slot, free_entry);
+		return st;
+	}
+	do {
+		s = tdh_mem_page_aug(td->tdr, slot.base, level, frame);
+	} while (td_retry(td, &retry, s));
+	if (tdx_is_error(s)) {
+		frame_free(frame, level_size(level)); /* a refused page is not consumed */
+		sept_commit(&td->sept, slot, free_entry);
+		return td_fail(td, s, "page");
+	}
+	sept_commit(&td->sept, slot, mirror_entry(MIRROR_PENDING, frame));
+	return STATUS_OK;
+}
+
+/* The largest page at `at` that RAM, the map and `end` allow. */
+static enum page_level best_level(const struct td *td, gpa_t at, uint64_t room)
+{
+	gpa_t base = gpa(align_down(at.raw, SIZE_2M));
+	enum page_level uniform;
+
+	(void)gpa_map_lookup(&td->map, at, &uniform);
+	if (uniform >= LEVEL_2M && gpa_aligned(at, SIZE_2M) && room >= SIZE_2M &&
+	    td_is_ram(td, base, SIZE_2M))
+		return LEVEL_2M;
+	return LEVEL_4K;
+}
+
+/* One step of populate: the next page, 2M if possible. *step is how far it went. */
+static enum status populate_step(struct td *td, gpa_t at, uint64_t room, uint64_t *step)
+{
+	enum page_level level = best_level(td, at, room);
+	enum status s;
+
+	*step = level_size(level);
+	s = install(td, at, level);
+	if (level == LEVEL_4K)
+		return s == STATUS_EXISTS ? STATUS_OK : s;
+	if (s == STATUS_EXISTS) {
+		struct sept_slot slot = sept_find(&td->sept, at, LEVEL_2M);
+
+		if (mirror_is_leaf(sept_read(slot)))
+			return STATUS_OK;
+	} else if (s != STATUS_NO_MEMORY) {
+		return s;
+	}
+	/* A table is there already, or no free 2M frame: page by page. */
+	*step = SIZE_4K;
+	s = install(td, at, LEVEL_4K);
+	return s == STATUS_EXISTS ? STATUS_OK : s;
+}
+
+enum status td_populate(struct td *td, gpa_t at, uint64_t size)
+{
+	uint64_t end = at.raw + size;
+
+	if (td->is_dead)
+		return STATUS_BAD_STATE;
+	if (!gpa_aligned(at, SIZE_4K) || size % SIZE_4K || !td_is_ram(td, at, size))
+		return STATUS_BAD_ARG;
+	while (at.raw < end) {
+		enum page_level uniform;
+		uint64_t step = SIZE_4K;
+		enum status s;
+
+		if (gpa_map_lookup(&td->map, at, &uniform) == GPA_SHARED) {
+			at = gpa_map_run_end(&td->map, at, gpa(end));
+			continue;
+		}
+		s = populate_step(td, at, end - at.raw, &step);
+		if (s)
+			return s;
+		at = gpa_add(at, step);
+	}
+	return STATUS_OK;
+}
+
+/* The guest accepts 4K where a 2M page is pending: it gets 512 of 4K. */
+static enum status split_pending(struct td *td, struct sept_slot slot)
+{
+	enum status s = td_block(td, slot);
+
+	if (!s)
+		s = td_track(td);
+	return s ? s : td_demote_blocked(td, slot);
+}
+
+/* A block that nobody will finish (its unmap is over): the page becomes accessible again. */
+static enum status finish_block(struct td *td, struct sept_slot slot, enum page_level limit)
+{
+	enum status s = td_track(td);
+
+	if (s)
+		return s;
+	return slot.level > limit ? td_demote_blocked(td, slot) : td_unblock(td, slot);
+}
+
+/* 2M around the fault where that is legal, wanted and there is a frame; else the one page. */
+static enum status install_missing(struct td *td, gpa_t at, enum page_level limit)
+{
+	gpa_t region = gpa(align_down(at.raw, SIZE_2M));
+	enum status s = STATUS_NO_MEMORY;
+
+	if (limit >= LEVEL_2M && best_level(td, region, SIZE_2M) == LEVEL_2M)
+		s = install(td, region, LEVEL_2M);
+	if (s == STATUS_NO_MEMORY || s == STATUS_EXISTS)
+		s = install(td, at, LEVEL_4K);
+	return s == STATUS_EXISTS ? STATUS_OK : s;
+}
+
+enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level limit)
+{
+	struct sept_slot slot;
+	mirror_entry_t e;
+	enum page_level uniform;
+
+	if (td->is_dead)
+		return STATUS_BAD_STATE;
+	at = gpa(align_down(at.raw, SIZE_4K));
+	if (!td_is_ram(td, at, SIZE_4K))
+		return STATUS_BAD_ARG;
+	if (td_is_unmapping(td, at))
+		return STATUS_BUSY;
+	if (gpa_map_lookup(&td->map, at, &uniform) == GPA_SHARED)
+		return STATUS_BAD_ARG;
+	slot = sept_find(&td->sept, at, LEVEL_4K);
+	e = td_sept_settle(slot);
+	if (mirror_is_busy(e))
+		return STATUS_BUSY;
+	switch (mirror_state_of(e)) {
+	case MIRROR_BLOCKED:
+	case MIRROR_PENDING_BLOCKED:
+		return finish_block(td, slot, limit);
+	case MIRROR_PENDING:
+		return slot.level > limit ? split_pending(td, slot) : STATUS_OK;
+	case MIRROR_MAPPED:
+		return STATUS_OK;
+	case MIRROR_FREE:
+	case MIRROR_TABLE:
+		break;
+	}
+	return install_missing(td, at, limit);
+}
+
+bool td_is_private(const struct td *td, gpa_t at, enum page_level *uniform)
+{
+	return gpa_map_lookup(&td->map, at, uniform) == GPA_PRIVATE;
+}
+
+void td_describe_gpa(struct td *td, gpa_t at, char *buf, size_t size)
+{
+	static const char *const level_name[] = {"4K", "2M", "1G", "512G"};
+	struct sept_slot slot = sept_find(&td->sept, at, LEVEL_4K);
+	mirror_entry_t e = sept_read(slot);
+	enum page_level uniform;
+	const char *kind = td_is_private(td, at, &uniform) ? "private" : "shared";
+
+	if (mirror_is_leaf(e))
+		format(buf, size, "%s, %s %s frame 0x%llx%s", kind, level_name[slot.level],
+		       mirror_state_name(mirror_state_of(e)),
+		       (unsigned long long)mirror_frame_of(e).raw,
+		       mirror_is_busy(e) ? ", changing" : "");
+	else
+		format(buf, size, "%s, no page (%s entry %s)", kind, level_name[slot.level],
+		       mirror_state_name(mirror_state_of(e)));
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* What the td_*.c files share. Private to tdx/. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mm/frame.h"
+#include "tdx/retry.h"
+#include "tdx/td.h"
+#include "tdx/tdh.h"
+
+/* tdx_retry(), and counts the call for the TD. Every leaf but VP.ENTER passes here. */
+bool td_retry(struct td *td, struct tdx_retry *retry, tdx_status_t s);
+
+/* Logs this CPU's last SEAMCALL with the TD's name and `what`. */
+void td_log_failure(const struct td *td, const char *what);
+
+/* The same, and marks the TD dead: only teardown is possible from here on. STATUS_HW_FAULT. */
+enum status td_die(struct td *td, const char *what);
+
+/* STATUS_BUSY for contention, missing entropy and interruption; else STATUS_HW_FAULT. */
+enum status td_status_of(tdx_status_t s);
+
+/* STATUS_BUSY for contention that outlived the retries; else td_die(). */
+enum status td_fail(struct td *td, tdx_status_t s, const char *what);
+
+/* A frame whose lines the host no longer holds dirty: fit to be given to the module. */
+MUST_CHECK enum status td_frame_take(enum page_level level, enum frame_owner owner, hpa_t *out);
+
+/* Writes the lines of a frame back before the module gets it. */
+void td_frame_flush(hpa_t at, uint64_t size);
+
+/* Takes a frame back that the module released: full-line reset, then free. */
+void td_frame_return(hpa_t at, uint64_t size);
+
+/* A frame that may still be the module's: never used again. */
+void td_frame_quarantine(struct td *td, hpa_t at, uint64_t size, const char *what);
+
+/* Is [at, at+size) RAM of the TD? */
+bool td_is_ram(const struct td *td, gpa_t at, uint64_t size);
+
+/* Is `at` between begin and commit of an unmap? */
+bool td_is_unmapping(const struct td *td, gpa_t at);
+
+/*
+ * Makes the entry of `level` for `at` exist, with Secure EPT pages above it. STATUS_EXISTS: a
+ * larger page is there (*slot is its entry). STATUS_BUSY, STATUS_NO_MEMORY, STATUS_HW_FAULT.
+ */
+MUST_CHECK enum status td_sept_reach(struct td *td, gpa_t at, enum page_level level,
+				     struct sept_slot *slot);
+
+/* Waits a bounded time for the end of somebody else's claim; the entry, busy still if it does
+ * not end. */
+mirror_entry_t td_sept_settle(struct sept_slot slot);
+
+/* BLOCKs a present leaf; no-op if it is. Tracking is the caller's, by td_track(). STATUS_BUSY.
+ */
+MUST_CHECK enum status td_block(struct td *td, struct sept_slot slot);
+
+/* Takes a BLOCK back; no-op if there is none. STATUS_BUSY: not tracked yet. */
+MUST_CHECK enum status td_unblock(struct td *td, struct sept_slot slot);
+
+/* One TRACK for all that was blocked since the last. STATUS_BUSY: vCPUs of an older epoch still
+ * run. */
+MUST_CHECK enum status td_track(struct td *td);
+
+/* Splits a blocked leaf of 2M into 512. STATUS_BUSY: not tracked, or vCPUs of the old epoch
+ * run. */
+MUST_CHECK enum status td_demote_blocked(struct td *td, struct sept_slot slot);
+
+/* TD_PARAMS from what the operator, the CPU and the module want. STATUS_BAD_ARG was logged. */
+MUST_CHECK enum status td_params_build(struct td *td, struct tdx_td_params *out);
+
+/* Gives unused pages of the measured region's 2M frame back. */
+void td_measured_region_end(struct td *td);

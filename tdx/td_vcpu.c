@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_TAG "tdx"
+
+#include "core/cpu.h"
+#include "core/hw.h"
+#include "core/log.h"
+#include "core/oncpu.h"
+#include "tdx/global.h"
+#include "tdx/td_private.h"
+
+STATIC_ASSERT(sizeof(struct vp_regs) == sizeof(struct seamcall_regs),
+	      "VP.ENTER's registers are those of a SEAMCALL");
+
+static enum status create_tdvpr(struct td *td, struct td_vcpu *vcpu)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+	enum status st = td_frame_take(LEVEL_4K, FRAME_TD_CONTROL, &vcpu->tdvpr.pa);
+
+	if (st)
+		return st;
+	do {
+		s = tdh_vp_create(td->tdr, vcpu->tdvpr);
+	} while (td_retry(td, &retry, s));
+	if (tdx_is_error(s)) {
+		td_log_failure(td, "vCPU creation");
+		frame_free(vcpu->tdvpr.pa, PAGE_SIZE);
+		vcpu->tdvpr.pa = hpa(0);
+		return td_status_of(s);
+	}
+	vcpu->td = td;
+	vcpu->index = td->vcpu_count;
+	vcpu->assoc_cpu = -1;
+	td->vcpus[td->vcpu_count++] = vcpu;
+	return STATUS_OK;
+}
+
+static enum status add_tdvps(struct td *td, struct td_vcpu *vcpu)
+{
+	unsigned count = (unsigned)(tdx_global()->tdvps_size / PAGE_SIZE) - 1;
+
+	while (vcpu->tdcx_count < count) {
+		struct tdx_retry retry = {0};
+		tdx_status_t s;
+		hpa_t page;
+		enum status st = td_frame_take(LEVEL_4K, FRAME_TD_CONTROL, &page);
+
+		if (st)
+			return st;
+		do {
+			s = tdh_vp_addcx(vcpu->tdvpr, page);
+		} while (td_retry(td, &retry, s));
+		if (tdx_is_error(s)) {
+			td_log_failure(td, "vCPU control page");
+			frame_free(page, PAGE_SIZE);
+			return td_status_of(s);
+		}
+		vcpu->tdcx[vcpu->tdcx_count++] = page;
+	}
+	return STATUS_OK;
+}
+
+static enum status init_vcpu(struct td *td, struct td_vcpu *vcpu, uint64_t rcx)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+
+	do {
+		s = tdh_vp_init(vcpu->tdvpr, rcx);
+	} while (td_retry(td, &retry, s));
+	if (tdx_is_error(s)) {
+		td_log_failure(td, "vCPU initialisation");
+		return td_status_of(s);
+	}
+	vcpu->assoc_cpu = (int)this_cpu();
+	return STATUS_OK;
+}
+
+enum status td_vcpu_create(struct td *td, struct td_vcpu *vcpu, uint64_t rcx)
+{
+	enum status s;
+
+	if (td->is_finalized || td->is_dead)
+		return STATUS_BAD_STATE;
+	if (td->vcpu_count == td->params.max_vcpus)
+		return STATUS_BAD_ARG;
+	s = create_tdvpr(td, vcpu);
+	if (s)
+		return s;
+	s = add_tdvps(td, vcpu);
+	if (!s)
+		s = init_vcpu(td, vcpu, rcx);
+	/* The module has a vCPU that is of no use and cannot be taken back alone. */
+	if (s)
+		atomic_store(&td->is_dead, true);
+	return s;
+}
+
+/* ---- Leaves that must run where the vCPU is associated ---- */
+
+static unsigned home_of(const struct td_vcpu *vcpu)
+{
+	int cpu = atomic_load(&vcpu->assoc_cpu);
+
+	return cpu >= 0 ? (unsigned)cpu : this_cpu();
+}
+
+static enum status vp_result(struct td_vcpu *vcpu, tdx_status_t s, const char *what)
+{
+	if (!tdx_is_error(s)) {
+		atomic_store(&vcpu->assoc_cpu, (int)this_cpu());
+		return STATUS_OK;
+	}
+	if (tdx_code(s) == TDX_OPERAND_BUSY || tdx_code(s) == TDX_VCPU_ASSOCIATED)
+		return STATUS_BUSY;
+	td_log_failure(vcpu->td, what);
+	return STATUS_HW_FAULT;
+}
+
+static enum status write_field(struct td_vcpu *vcpu, uint64_t field, uint64_t value,
+			       uint64_t mask)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+
+	do {
+		s = tdh_vp_wr(vcpu->tdvpr, field, value, mask);
+	} while (td_retry(vcpu->td, &retry, s));
+	return vp_result(vcpu, s, "vCPU field");
+}
+
+struct configure_work {
+	struct td_vcpu *vcpu;
+	hpa_t pid, shared_ept_root;
+	uint8_t vector;
+	enum status result;
+};
+
+/* The descriptor and its vector go first: the module refuses to enable posting without them. */
+static void configure(void *arg)
+{
+	struct configure_work *w = arg;
+	enum status s = write_field(w->vcpu, MD_VP_POSTED_DESCRIPTOR, w->pid.raw, UINT64_MAX);
+
+	if (!s)
+		s = write_field(w->vcpu, MD_VP_NOTIFICATION_VECTOR, w->vector,
+				UINT64_C(0xffff));
+	if (!s)
+		s = write_field(w->vcpu, MD_VP_PIN_CONTROLS, VP_PIN_POSTED_INTERRUPTS,
+				VP_PIN_POSTED_INTERRUPTS);
+	if (!s)
+		s = write_field(w->vcpu, MD_VP_SHARED_EPTP, w->shared_ept_root.raw,
+				VP_SHARED_EPTP_MASK);
+	w->result = s;
+}
+
+enum status td_vcpu_configure(struct td_vcpu *vcpu, hpa_t pid, uint8_t vector,
+			      hpa_t shared_ept_root)
+{
+	struct configure_work work = {
+		.vcpu = vcpu, .pid = pid, .shared_ept_root = shared_ept_root, .vector = vector};
+
+	oncpu_run(home_of(vcpu), configure, &work);
+	return work.result;
+}
+
+tdx_status_t td_vcpu_enter(struct td_vcpu *vcpu, struct vp_regs *regs)
+{
+	int cpu = (int)this_cpu();
+	struct seamcall_regs r;
+	tdx_status_t s;
+
+	__builtin_memcpy(&r, regs, sizeof(r));
+	atomic_store_explicit(&vcpu->in_guest, true, memory_order_release);
+	s = tdh_vp_enter(vcpu->tdvpr, &r);
+	__builtin_memcpy(regs, &r, sizeof(r));
+	if (atomic_load_explicit(&vcpu->assoc_cpu, memory_order_relaxed) != cpu &&
+	    tdx_code(s) != TDX_VCPU_ASSOCIATED)
+		atomic_store_explicit(&vcpu->assoc_cpu, cpu, memory_order_relaxed);
+	atomic_fetch_add_explicit(&vcpu->exits, 1, memory_order_release);
+	atomic_store_explicit(&vcpu->in_guest, false, memory_order_release);
+	return s;
+}
+
+enum status td_vcpu_interrupt_pending(struct td_vcpu *vcpu, bool *pending)
+{
+	struct tdx_retry retry = {0};
+	uint64_t details;
+	tdx_status_t s;
+	enum status st;
+
+	do {
+		s = tdh_vp_rd(vcpu->tdvpr, MD_VP_STATE_DETAILS, &details);
+	} while (td_retry(vcpu->td, &retry, s));
+	st = vp_result(vcpu, s, "vCPU state");
+	if (!st)
+		*pending = details & VP_STATE_INTERRUPT_PENDING;
+	return st;
+}
+
+enum status td_vcpu_pend_nmi(struct td_vcpu *vcpu)
+{
+	return write_field(vcpu, MD_VP_PEND_NMI, 1, UINT64_C(0xff));
+}
+
+enum status td_vcpu_flush(struct td_vcpu *vcpu)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+
+	do {
+		s = tdh_vp_flush(vcpu->tdvpr);
+	} while (td_retry(vcpu->td, &retry, s));
+	if (tdx_is_error(s) && tdx_code(s) != TDX_VCPU_NOT_ASSOCIATED) {
+		td_log_failure(vcpu->td, "vCPU flush");
+		return td_status_of(s);
+	}
+	atomic_store(&vcpu->assoc_cpu, -1);
+	return STATUS_OK;
+}
+
+/* ---- Time ---- */
+
+uint64_t td_host_tsc(const struct td *td, uint64_t virtual_tsc)
+{
+	uint64_t multiplier = td->tsc_multiplier;
+	uint64_t value = virtual_tsc - td->tsc_offset;
+	uint64_t quotient;
+	uint64_t rest;
+
+	if (multiplier == 0 || multiplier >> 56)
+		return 0;
+	/* (value << 48) / multiplier, eight bits at a time; the rest stays below 2^56. */
+	quotient = value / multiplier;
+	rest = value % multiplier;
+	for (unsigned i = 0; i < 6; i++) {
+		rest <<= 8;
+		quotient = quotient << 8 | rest / multiplier;
+		rest %= multiplier;
+	}
+	return quotient;
+}
