@@ -30,11 +30,11 @@ static bool vp_info(void)
 	struct tdcall_regs regs = {.rax = TDG_VP_INFO};
 
 	tdcall(&regs);
-	return tap_equal("status", regs.rax, 0) &
-	       tap_equal("GPA width", regs.rcx & 0x3f, TD_GPAW) &
+	return tap_equal("status", regs.rax, 0) &&
+	       tap_equal("GPA width", regs.rcx & 0x3f, TD_GPAW) &&
 	       tap_equal("SEPT_VE_DISABLE", regs.rdx & ATTRIBUTE_SEPT_VE_DISABLE,
-			 ATTRIBUTE_SEPT_VE_DISABLE) &
-	       tap_equal("vCPUs", (uint32_t)regs.r8, params()->vcpu_count) &
+			 ATTRIBUTE_SEPT_VE_DISABLE) &&
+	       tap_equal("vCPUs", (uint32_t)regs.r8, params()->vcpu_count) &&
 	       tap_equal("vCPU index", (uint32_t)regs.r9, 0);
 }
 
@@ -43,7 +43,7 @@ static bool cpuid_tdx(void)
 	uint32_t r[4];
 
 	cpuid(CPUID_TDX, 0, r);
-	return tap_equal("EBX", r[1], 0x65746e49) & tap_equal("EDX", r[3], 0x5844546c) &
+	return tap_equal("EBX", r[1], 0x65746e49) && tap_equal("EDX", r[3], 0x5844546c) &&
 	       tap_equal("ECX", r[2], 0x20202020);
 }
 

@@ -29,8 +29,8 @@ static unsigned wait_interrupts(unsigned vector, unsigned before)
 static bool apic_answers(void)
 {
 	lapic_enable();
-	return tap_equal("id", td_rdmsr(X2APIC_ID), 0) &
-	       tap_equal("version", td_rdmsr(X2APIC_VERSION) & 0xf0, 0x10) &
+	return tap_equal("id", td_rdmsr(X2APIC_ID), 0) &&
+	       tap_equal("version", td_rdmsr(X2APIC_VERSION) & 0xf0, 0x10) &&
 	       tap_equal("spurious", td_rdmsr(X2APIC_SPURIOUS), SPURIOUS_ENABLED);
 }
 
@@ -40,7 +40,7 @@ static bool self_ipi(void)
 	unsigned before = trap_interrupts[VECTOR_SELF_IPI];
 
 	wrmsr(X2APIC_SELF_IPI, VECTOR_SELF_IPI);
-	return tap_equal("interrupts", wait_interrupts(VECTOR_SELF_IPI, before), 1) &
+	return tap_equal("interrupts", wait_interrupts(VECTOR_SELF_IPI, before), 1) &&
 	       tap_equal("#VE count", trap_ve_count - ve_before, 0);
 }
 
@@ -53,7 +53,7 @@ static bool interrupt_waits_for_if(void)
 	while (rdtsc() < until)
 		cpu_relax();
 	return tap_equal("interrupts with IF = 0", trap_interrupts[VECTOR_SELF_IPI] - before,
-			 0) &
+			 0) &&
 	       tap_equal("interrupts", wait_interrupts(VECTOR_SELF_IPI, before), 1);
 }
 
@@ -156,7 +156,7 @@ static bool hlt_wakes(void)
 		halts++;
 	}
 	tap_value("microseconds asleep", (rdtsc() - start) * 1000 / probe_tsc_per_ms());
-	return tap_equal("interrupts", trap_interrupts[VECTOR_TIMER] - before, 1) &
+	return tap_equal("interrupts", trap_interrupts[VECTOR_TIMER] - before, 1) &&
 	       tap_equal("halts", halts, 1);
 }
 

@@ -76,17 +76,17 @@ static bool accepted_twice(void)
 
 	if (tdcall_code(status) == TDCALL_PAGE_SIZE_MISMATCH)
 		status = td_accept(PAGE_PRIVATE, 0);
-	return tap_equal("status", tdcall_code(status), TDCALL_PAGE_ALREADY_ACCEPTED) &
-	       (uint64_t)is_filled(private_view(PAGE_PRIVATE), SIZE_2M, 1);
+	return tap_equal("status", tdcall_code(status), TDCALL_PAGE_ALREADY_ACCEPTED) &&
+	       is_filled(private_view(PAGE_PRIVATE), SIZE_2M, 1);
 }
 
 static bool accept_refuses(void)
 {
 	return tap_equal("status of level 2", tdcall_code(td_accept(PAGE_PRIVATE, 2)),
-			 TDCALL_OPERAND_INVALID) &
+			 TDCALL_OPERAND_INVALID) &&
 	       tap_equal("status of a misaligned 2M",
 			 tdcall_code(td_accept(PAGE_PRIVATE + SIZE_4K, 1)),
-			 TDCALL_OPERAND_INVALID) &
+			 TDCALL_OPERAND_INVALID) &&
 	       tap_equal("status of a shared GPA",
 			 tdcall_code(td_accept(TD_SHARED_BIT | PAGE_PRIVATE, 0)),
 			 TDCALL_OPERAND_INVALID);
@@ -97,12 +97,13 @@ static bool map_gpa_refuses(void)
 	uint64_t at = TD_SHARED_BIT | PAGE_PRIVATE;
 
 	return tap_equal("misaligned start", td_map_gpa(at + 8, SIZE_4K),
-			 TDVMCALL_ALIGN_ERROR) &
-	       tap_equal("misaligned size", td_map_gpa(at, SIZE_4K + 8), TDVMCALL_ALIGN_ERROR) &
-	       tap_equal("nothing", td_map_gpa(at, 0), TDVMCALL_INVALID_OPERAND) &
+			 TDVMCALL_ALIGN_ERROR) &&
+	       tap_equal("misaligned size", td_map_gpa(at, SIZE_4K + 8),
+			 TDVMCALL_ALIGN_ERROR) &&
+	       tap_equal("nothing", td_map_gpa(at, 0), TDVMCALL_INVALID_OPERAND) &&
 	       tap_equal("beyond the GPA width", td_map_gpa(UINT64_C(1) << 48, SIZE_4K),
-			 TDVMCALL_INVALID_OPERAND) &
-	       (uint64_t)is_filled(private_view(PAGE_PRIVATE), SIZE_2M, 1);
+			 TDVMCALL_INVALID_OPERAND) &&
+	       is_filled(private_view(PAGE_PRIVATE), SIZE_2M, 1);
 }
 
 static bool map_gpa_of_mmio(void)

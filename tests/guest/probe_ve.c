@@ -33,8 +33,8 @@
 static bool one_ve(unsigned before, uint32_t reason, uint32_t length)
 {
 	return tap_equal("#VE count", trap_ve_count - before, 1) &&
-	       (tap_equal("reason", trap_ve.reason, reason) &
-		tap_equal("instruction length", trap_ve.length, length));
+	       tap_equal("reason", trap_ve.reason, reason) &&
+	       tap_equal("instruction length", trap_ve.length, length);
 }
 
 static bool ve_on_cpuid(void)
@@ -53,8 +53,8 @@ static bool no_ve_on_native_cpuid(void)
 
 	cpuid(0, 0, r);
 	cpuid(1, 0, r);
-	return tap_equal("#VE count", trap_ve_count - before, 0) &
-	       tap_equal("hypervisor bit", r[2] >> 31, 1) &
+	return tap_equal("#VE count", trap_ve_count - before, 0) &&
+	       tap_equal("hypervisor bit", r[2] >> 31, 1) &&
 	       tap_equal("x2APIC", r[2] >> 21 & 1, 1);
 }
 
@@ -63,8 +63,8 @@ static bool ve_on_in(void)
 	unsigned before = trap_ve_count;
 
 	(void)inb(TEST_PORT);
-	return one_ve(before, REASON_IO, 1) & tap_equal("qualification", trap_ve.qualification,
-							IO_PORT(TEST_PORT) | IO_DIRECTION);
+	return one_ve(before, REASON_IO, 1) && tap_equal("qualification", trap_ve.qualification,
+							 IO_PORT(TEST_PORT) | IO_DIRECTION);
 }
 
 static bool ve_on_out(void)
@@ -72,8 +72,8 @@ static bool ve_on_out(void)
 	unsigned before = trap_ve_count;
 
 	outl(TEST_PORT, 0);
-	return one_ve(before, REASON_IO, 1) & tap_equal("qualification", trap_ve.qualification,
-							IO_PORT(TEST_PORT) | IO_SIZE_4);
+	return one_ve(before, REASON_IO, 1) && tap_equal("qualification", trap_ve.qualification,
+							 IO_PORT(TEST_PORT) | IO_SIZE_4);
 }
 
 static bool ve_on_msr(void)
@@ -95,7 +95,7 @@ static bool gp_on_forbidden_msr(void)
 	trap_skip = MSR_INSN_LENGTH;
 	(void)rdmsr(MSR_SMM_MONITOR);
 	trap_skip = 0;
-	return tap_equal("#GP count", trap_gp_count - before, 1) &
+	return tap_equal("#GP count", trap_gp_count - before, 1) &&
 	       tap_equal("#VE count", trap_ve_count - ve_before, 0);
 }
 
@@ -115,8 +115,8 @@ static bool ve_on_mmio(void)
 	(void)read_mmio(SHARED_VIEW + TD_PCI_ECAM_BASE);
 	trap_skip = 0;
 	return tap_equal("#VE count", trap_ve_count - before, 1) &&
-	       (tap_equal("reason", trap_ve.reason, REASON_MMIO) &
-		tap_equal("GPA", trap_ve.gpa, TD_SHARED_BIT | TD_PCI_ECAM_BASE));
+	       tap_equal("reason", trap_ve.reason, REASON_MMIO) &&
+	       tap_equal("GPA", trap_ve.gpa, TD_SHARED_BIT | TD_PCI_ECAM_BASE);
 }
 
 static bool no_ve_info_left(void)
@@ -131,8 +131,8 @@ static bool vmcall_cpuid(void)
 {
 	struct vmcall_result r = td_vmcall(REASON_CPUID, CPUID_HYPERVISOR, 0, 0, 0);
 
-	return tap_equal("status", r.status, TDVMCALL_SUCCESS) &
-	       tap_equal("EBX", r.r13, 0x4b4d564b) & tap_equal("ECX", r.r14, 0x564b4d56) &
+	return tap_equal("status", r.status, TDVMCALL_SUCCESS) &&
+	       tap_equal("EBX", r.r13, 0x4b4d564b) && tap_equal("ECX", r.r14, 0x564b4d56) &&
 	       tap_equal("EDX", r.r15, 0x4d);
 }
 
@@ -141,8 +141,8 @@ static bool vmcall_msr(void)
 	struct vmcall_result r = td_vmcall(REASON_RDMSR, MSR_APIC_BASE, 0, 0, 0);
 	struct vmcall_result unknown = td_vmcall(REASON_RDMSR, MSR_NOBODYS, 0, 0, 0);
 
-	return tap_equal("status", r.status, TDVMCALL_SUCCESS) &
-	       tap_equal("APIC_BASE", r.r11, 0xfee00d00) &
+	return tap_equal("status", r.status, TDVMCALL_SUCCESS) &&
+	       tap_equal("APIC_BASE", r.r11, 0xfee00d00) &&
 	       tap_equal("status of an unknown MSR", unknown.status, TDVMCALL_INVALID_OPERAND);
 }
 
@@ -158,7 +158,7 @@ static bool vmcall_mmio(void)
 static bool vmcall_io_truncates(void)
 {
 	/* A port nobody answers: all ones, of the size asked for and no wider. */
-	return tap_equal("byte", td_vmcall(REASON_IO, 1, 0, TEST_PORT + 5, 0).r11, 0xff) &
+	return tap_equal("byte", td_vmcall(REASON_IO, 1, 0, TEST_PORT + 5, 0).r11, 0xff) &&
 	       tap_equal("word", td_vmcall(REASON_IO, 2, 0, TEST_PORT + 5, 0).r11, 0xffff);
 }
 
@@ -172,7 +172,7 @@ static bool vmcall_info(void)
 {
 	struct vmcall_result r = td_vmcall(TDVMCALL_GET_TD_VM_CALL_INFO, 0, 0, 0, 0);
 
-	return tap_equal("status", r.status, TDVMCALL_SUCCESS) & tap_equal("R11", r.r11, 0) &
+	return tap_equal("status", r.status, TDVMCALL_SUCCESS) && tap_equal("R11", r.r11, 0) &&
 	       tap_equal("R12", r.r12, 0);
 }
 
