@@ -11,6 +11,7 @@
 /* The setup header, copied from the file to boot_params. */
 #define LINUX_SETUP_HEADER       0x1f1
 #define LINUX_SETUP_SECTS        0x1f1 /* u8; 0 means 4 */
+#define LINUX_SYSSIZE            0x1f4 /* u32, 16-byte units of what follows the setup sectors */
 #define LINUX_BOOT_FLAG          0x1fe /* u16 */
 #define LINUX_JUMP               0x200 /* u8 opcode, u8 distance: the header ends there */
 #define LINUX_MAGIC              0x202 /* u32 */

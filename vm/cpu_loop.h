@@ -7,5 +7,6 @@
  */
 _Noreturn void cpu_loop(void);
 
-/* Called once per round of the BSP's loop, interrupts enabled; must not block. The shell registers itself. */
+/* Called once per round of the BSP's loop, interrupts enabled; must not block. The shell
+ * registers itself. */
 void cpu_loop_set_poll(void (*poll)(void));

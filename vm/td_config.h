@@ -18,11 +18,11 @@
 
 struct td_config {
 	char name[TD_NAME_MAX];
-	char kernel[BOOT_NAME_MAX];   /* boot module names; empty = none */
+	char kernel[BOOT_NAME_MAX]; /* boot module names; empty = none */
 	char initrd[BOOT_NAME_MAX];
 	char cmdline[TD_CMDLINE_MAX];
 	uint32_t vcpus;
-	uint64_t memory;              /* bytes, multiple of 2 MiB */
+	uint64_t memory; /* bytes, multiple of 2 MiB */
 	uint64_t attributes;
-	unsigned line;                /* of its [td] header in redoubt.cfg, for messages */
+	unsigned line; /* of its [td] header in redoubt.cfg, for messages */
 };

@@ -28,7 +28,8 @@ MUST_CHECK enum status vm_create(const struct td_config *config, struct vm_error
 /* Lets all vCPUs run. State must be `created`. */
 MUST_CHECK enum status vm_start(const char *name, struct vm_error *why);
 
-/* Stops the TD if it runs, releases its KeyID; pages are reclaimed in idle loops. Returns at KEY.FREEID. */
+/* Stops the TD if it runs, releases its KeyID; pages are reclaimed in idle loops. Returns at
+ * KEY.FREEID. */
 MUST_CHECK enum status vm_destroy(const char *name, struct vm_error *why);
 
 /* Runs background reclaim to its end; for tests, reboot and `create` of a dying name. */
@@ -44,7 +45,7 @@ const char *vm_state_name(enum vm_state s);
 struct vm_info {
 	char name[TD_NAME_MAX];
 	enum vm_state state;
-	char reason[160];          /* why it stopped or crashed */
+	char reason[160]; /* why it stopped or crashed */
 	unsigned dying_percent;
 	uint32_t vcpus;
 	uint64_t memory;
@@ -62,7 +63,9 @@ void vm_each(void (*emit)(void *ctx, const struct vm_info *info), void *ctx);
 MUST_CHECK enum status vm_get(const char *name, struct vm_info *out);
 
 /* Exit counts of a TD by reason name ("CPUID", "HLT", "MapGPA", ...), non-zero ones. */
-MUST_CHECK enum status vm_exits_each(const char *name, void (*emit)(void *ctx, const char *reason, uint64_t count), void *ctx);
+MUST_CHECK enum status
+vm_exits_each(const char *name, void (*emit)(void *ctx, const char *reason, uint64_t count),
+	      void *ctx);
 
 /*
  * Console of a TD (its virtio console): `emit` gets what it prints while attached, first

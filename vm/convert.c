@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_TAG "vm"
+#include "vm/convert.h"
+
+#include "core/hw.h"
+#include "core/log.h"
+#include "core/oncpu.h"
+#include "guest-abi/tdboot.h"
+#include "vm/vcpu.h"
+
+/* With no vCPU inside, only a fault still being resolved on another CPU keeps it busy. */
+#define QUIESCED_TRIES 1000000U
+
+static void take_token(struct vm *vm)
+{
+	while (atomic_flag_test_and_set_explicit(&vm->convert, memory_order_acquire)) {
+		oncpu_drain();
+		hw_pause();
+	}
+}
+
+static void give_token(struct vm *vm)
+{
+	atomic_flag_clear_explicit(&vm->convert, memory_order_release);
+}
+
+/* End of the stretch from `at` that is all RAM or all not, at most `end`. */
+static uint64_t stretch_end(const struct vm *vm, uint64_t at, uint64_t end)
+{
+	const uint64_t edges[] = {vm->td.params.ram_low_end.raw, TD_HIGH_RAM_BASE,
+				  vm->td.params.ram_high_end.raw};
+
+	for (unsigned i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
+		if (edges[i] > at && edges[i] < end)
+			end = edges[i];
+	}
+	return end;
+}
+
+typedef enum status (*unmap_fn)(struct td *td, gpa_t at, uint64_t size);
+
+/* BUSY is contention with vCPUs: with all of them kept out it has to succeed. */
+static enum status do_quiesced(struct vm *vm, unmap_fn fn, uint64_t at, uint64_t size)
+{
+	enum status s = fn(&vm->td, gpa(at), size);
+
+	if (s != STATUS_BUSY)
+		return s;
+	vm_quiesce(vm);
+	for (unsigned i = 0; i < QUIESCED_TRIES && s == STATUS_BUSY; i++) {
+		hw_pause();
+		s = fn(&vm->td, gpa(at), size);
+	}
+	vm_unquiesce(vm);
+	return s == STATUS_BUSY ? STATUS_HW_FAULT : s;
+}
+
+/* Takes the private pages of a range that is all private; it is shared in the map then. */
+static enum status unmap_private(struct vm *vm, uint64_t at, uint64_t size)
+{
+	enum status s = do_quiesced(vm, td_unmap_private_begin, at, size);
+
+	if (s != STATUS_OK)
+		return s;
+	vm_kick_and_wait(vm);
+	return do_quiesced(vm, td_unmap_private_commit, at, size);
+}
+
+static enum status run_to_shared(struct vm *vm, uint64_t at, uint64_t size)
+{
+	uint64_t backed;
+	enum status s = unmap_private(vm, at, size);
+
+	if (s != STATUS_OK)
+		return s;
+	s = shared_mem_populate(&vm->shared, gpa(at), size, &backed);
+	if (s == STATUS_OK)
+		return s;
+	log_warn("%s: no memory to share GPA %#lx..%#lx", vm->config.name, at + backed,
+		 at + size);
+	if (shared_mem_unmap(&vm->shared, gpa(at), backed) != STATUS_OK ||
+	    td_mark_private(&vm->td, gpa(at), size) != STATUS_OK)
+		return STATUS_HW_FAULT;
+	return s;
+}
+
+static enum status run_to_private(struct vm *vm, uint64_t at, uint64_t size)
+{
+	enum status s = shared_mem_unmap(&vm->shared, gpa(at), size);
+
+	return s == STATUS_OK ? td_mark_private(&vm->td, gpa(at), size) : s;
+}
+
+/* Converts RAM [at, end), run by run of what is not yet as wanted; *next is where it got to. */
+static enum status convert_ram(struct vm *vm, uint64_t at, uint64_t end, bool to_shared,
+			       uint64_t *next)
+{
+	while (at < end) {
+		enum page_level uniform;
+		bool is_private = td_is_private(&vm->td, gpa(at), &uniform);
+		uint64_t run_end = gpa_map_run_end(&vm->td.map, gpa(at), gpa(end)).raw;
+		enum status s = STATUS_OK;
+
+		if (is_private && to_shared)
+			s = run_to_shared(vm, at, run_end - at);
+		else if (!is_private && !to_shared)
+			s = run_to_private(vm, at, run_end - at);
+		if (s != STATUS_OK)
+			return s;
+		at = run_end;
+		*next = at;
+	}
+	return STATUS_OK;
+}
+
+static uint64_t min64(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+static enum status convert_locked(struct vm *vm, uint64_t at, uint64_t end, bool to_shared,
+				  uint64_t *next)
+{
+	/* RAM ends where the call's share is used up, on a 2M boundary so that edges stay few.
+	 */
+	uint64_t ram_end = align_down(at + CONVERT_CHUNK, SIZE_2M);
+
+	*next = at;
+	while (*next < end) {
+		uint64_t stop = stretch_end(vm, *next, end);
+		enum status s;
+
+		if (!vm_is_ram(vm, *next)) {
+			*next = stop;
+			ram_end = align_down(stop + CONVERT_CHUNK, SIZE_2M);
+			continue;
+		}
+		s = convert_ram(vm, *next, min64(stop, ram_end), to_shared, next);
+		if (s != STATUS_OK)
+			return s;
+		if (*next == ram_end && *next < end)
+			return STATUS_BUSY;
+	}
+	return STATUS_OK;
+}
+
+enum status convert_range(struct vm *vm, uint64_t at, uint64_t size, bool to_shared,
+			  uint64_t *done)
+{
+	uint64_t next = at;
+	enum status s;
+
+	take_token(vm);
+	s = convert_locked(vm, at, at + size, to_shared, &next);
+	give_token(vm);
+	*done = next - at;
+	return s;
+}
+
+/*
+ * RAM that is shared but not there (a page between split and remap) or private still: the
+ * guest used the shared alias without MapGPA, which converts that page, as KVM does it.
+ */
+static enum status ram_fault(struct vm *vm, uint64_t at)
+{
+	uint64_t unused;
+	enum status s = STATUS_OK;
+
+	at = align_down(at, SIZE_4K);
+	take_token(vm);
+	if (!shared_mem_is_mapped(&vm->shared, gpa(at)))
+		s = convert_ram(vm, at, at + SIZE_4K, true, &unused);
+	if (s == STATUS_OK && !shared_mem_is_mapped(&vm->shared, gpa(at)))
+		s = shared_mem_populate(&vm->shared, gpa(at), SIZE_4K, &unused);
+	give_token(vm);
+	return s;
+}
+
+/* RAM is a multiple of 2M, so the 2M around a GPA that is no RAM holds none. */
+enum status convert_shared_fault(struct vm *vm, uint64_t at)
+{
+	if (vm_is_ram(vm, at))
+		return ram_fault(vm, at);
+	if (at >= TD_HIGH_RAM_BASE)
+		return STATUS_BAD_ARG;
+	return shared_mem_set_mmio(&vm->shared, gpa(align_down(at, SIZE_2M)), SIZE_2M);
+}
+
+static void release_stretch(struct vm *vm, uint64_t at, uint64_t end)
+{
+	while (at < end) {
+		enum page_level uniform;
+		bool is_private = td_is_private(&vm->td, gpa(at), &uniform);
+		uint64_t run_end = gpa_map_run_end(&vm->td.map, gpa(at), gpa(end)).raw;
+
+		for (; !is_private && at < run_end; at += CONVERT_CHUNK) {
+			uint64_t size = min64(run_end - at, CONVERT_CHUNK);
+
+			(void)!shared_mem_unmap(&vm->shared, gpa(at), size);
+		}
+		at = run_end;
+	}
+}
+
+void convert_release_all(struct vm *vm)
+{
+	release_stretch(vm, 0, vm->td.params.ram_low_end.raw);
+	release_stretch(vm, TD_HIGH_RAM_BASE, vm->td.params.ram_high_end.raw);
+	if (atomic_load(&vm->shared.bytes) != 0)
+		log_error("%s: %lu bytes of shared memory are unaccounted for", vm->config.name,
+			  atomic_load(&vm->shared.bytes));
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_TAG "vm"
+#include "vm/cpu_loop.h"
+
+#include <stddef.h>
+
+#include "core/cpu.h"
+#include "core/hw.h"
+#include "core/log.h"
+#include "core/oncpu.h"
+#include "drivers/timer.h"
+#include "vm/cpu_queue.h"
+#include "vm/exit.h"
+#include "vm/teardown.h"
+#include "vm/vcpu.h"
+
+#define BSP      0U
+#define SLICE_US 10000U /* a vCPU's turn while others wait, and the shell's polling interval   \
+			 */
+#define RECLAIM_PAGES 256U /* between two looks around while idle */
+
+/* One CPU's part; only it writes here, except for `attention`. */
+struct cpu_state {
+	_Alignas(64) struct vcpu *vcpus;
+	struct vcpu *last;     /* whose turn was the last */
+	struct vcpu *current;  /* whose exit is being handled, or that runs */
+	uint64_t armed;        /* what the timer was set to, 0 = it fired or never was */
+	atomic_bool attention; /* leave the guest, go round once */
+};
+
+static struct cpu_state states[MAX_CPUS];
+static void (*bsp_poll)(void);
+static uint64_t slice;
+
+static struct cpu_state *mine(void) { return &states[this_cpu()]; }
+
+void cpu_loop_set_poll(void (*poll)(void)) { bsp_poll = poll; }
+
+/* Interrupts: each only has to end a guest's run or a sleep. */
+
+static void on_timer(void)
+{
+	mine()->armed = 0;
+	atomic_store_explicit(&mine()->attention, true, memory_order_relaxed);
+}
+
+static void on_kick(void)
+{
+	atomic_store_explicit(&mine()->attention, true, memory_order_relaxed);
+}
+
+/* Came too late for the guest it was for: ON is still set, so the next entry sends it again. */
+static void on_notification(void) {}
+
+void cpu_queue_init(void)
+{
+	irq_register(VECTOR_TIMER, on_timer);
+	irq_register(VECTOR_KICK, on_kick);
+	irq_register(VECTOR_POSTED_NOTIFY, on_notification);
+	slice = timer_us_to_tsc(SLICE_US);
+}
+
+void cpu_queue_call_bsp(void)
+{
+	atomic_store(&states[BSP].attention, true);
+	if (this_cpu() != BSP)
+		hw_send_ipi(BSP, VECTOR_KICK);
+}
+
+/* Timer */
+
+static void arm(struct cpu_state *c, uint64_t tsc)
+{
+	bool irq = hw_irq_save();
+
+	if (c->armed == 0 || tsc < c->armed) {
+		c->armed = tsc;
+		timer_arm(tsc);
+	}
+	hw_irq_restore(irq);
+}
+
+void cpu_queue_want_timer(uint64_t tsc) { arm(mine(), tsc); }
+
+/* Fires what is due; returns when the next is, or 0. */
+static uint64_t run_timers(struct cpu_state *c, uint64_t now)
+{
+	uint64_t next = 0;
+
+	for (struct vcpu *v = c->vcpus; v != NULL; v = v->next) {
+		int vector;
+
+		if (v->apic.deadline != 0 && v->apic.deadline <= now) {
+			vector = vlapic_timer_expired(&v->apic, now);
+			if (vector >= 0)
+				vcpu_post_interrupt(v, (uint8_t)vector);
+		}
+		if (v->apic.deadline != 0 && (next == 0 || v->apic.deadline < next))
+			next = v->apic.deadline;
+	}
+	return next;
+}
+
+/* Queue */
+
+static bool wants_to_run(const struct vcpu *v)
+{
+	return atomic_load(&v->run) == VCPU_RUNNABLE &&
+	       (atomic_load(&v->vm->gate) & GATE_STOP) == 0;
+}
+
+static unsigned runnable_count(const struct cpu_state *c)
+{
+	unsigned n = 0;
+
+	for (const struct vcpu *v = c->vcpus; v != NULL; v = v->next)
+		n += wants_to_run(v);
+	return n;
+}
+
+/* The first runnable vCPU after the one whose turn was the last, round the list. */
+static struct vcpu *pick(struct cpu_state *c)
+{
+	struct vcpu *start =
+		c->last != NULL && c->last->next != NULL ? c->last->next : c->vcpus;
+	struct vcpu *v = start;
+
+	if (v == NULL)
+		return NULL;
+	do {
+		if (wants_to_run(v))
+			return v;
+		v = v->next != NULL ? v->next : c->vcpus;
+	} while (v != start);
+	return NULL;
+}
+
+struct queue_request {
+	struct vcpu *v;
+	enum status result;
+};
+
+static void attach_here(void *arg)
+{
+	struct queue_request *r = arg;
+
+	r->v->cpu = this_cpu();
+	r->v->posted->destination = cpus[this_cpu()].apic_id;
+	r->v->next = mine()->vcpus;
+	mine()->vcpus = r->v;
+}
+
+static void unlink_vcpu(struct cpu_state *c, const struct vcpu *v)
+{
+	struct vcpu **link = &c->vcpus;
+
+	while (*link != NULL && *link != v)
+		link = &(*link)->next;
+	if (*link == v)
+		*link = v->next;
+	if (c->last == v)
+		c->last = NULL;
+}
+
+/* A vCPU whose exit is being handled further down this stack is not given up yet. */
+static void detach_here(void *arg)
+{
+	struct queue_request *r = arg;
+
+	if (mine()->current == r->v) {
+		r->result = STATUS_BUSY;
+		return;
+	}
+	unlink_vcpu(mine(), r->v);
+	r->result = r->v->td.assoc_cpu < 0 ? STATUS_OK : td_vcpu_flush(&r->v->td);
+}
+
+enum status cpu_queue_remove(struct vcpu *v)
+{
+	struct queue_request r = {.v = v};
+
+	do {
+		oncpu_drain();
+		oncpu_run(v->cpu, detach_here, &r);
+	} while (r.result == STATUS_BUSY);
+	return r.result;
+}
+
+enum status cpu_queue_move(struct vcpu *v, unsigned cpu)
+{
+	struct queue_request r = {.v = v};
+	enum status s = cpu_queue_remove(v);
+
+	if (s == STATUS_OK)
+		oncpu_run(cpu, attach_here, &r);
+	return s;
+}
+
+/* Running */
+
+/*
+ * The last look, interrupts off, after the entry counter became odd: whoever posts, kicks
+ * or closes the gate from now on finds the vCPU inside and sends an IPI, which ends the
+ * run; whoever did so before is seen here.
+ */
+static bool may_enter(const struct cpu_state *c, const struct vcpu *v)
+{
+	return !atomic_load_explicit(&c->attention, memory_order_relaxed) &&
+	       atomic_load_explicit(&v->vm->gate, memory_order_relaxed) == 0 &&
+	       atomic_load_explicit(&v->run, memory_order_relaxed) == VCPU_RUNNABLE &&
+	       !oncpu_pending();
+}
+
+static void deliver_pending(struct vcpu *v)
+{
+	if (atomic_load_explicit(&v->posted->control, memory_order_relaxed) & POSTED_ON)
+		hw_send_ipi(this_cpu(), VECTOR_POSTED_NOTIFY);
+	if (atomic_load_explicit(&v->nmi_wanted, memory_order_relaxed) &&
+	    td_vcpu_pend_nmi(&v->td) == STATUS_OK)
+		atomic_store(&v->nmi_wanted, false);
+}
+
+static void run(struct cpu_state *c, struct vcpu *v)
+{
+	enum exit_action action = EXIT_LEAVE;
+
+	c->current = v;
+	c->last = v;
+	hw_irq_disable();
+	do {
+		tdx_status_t s;
+
+		atomic_fetch_add(&v->entry, 1);
+		if (!may_enter(c, v)) {
+			atomic_fetch_add(&v->entry, 1);
+			break;
+		}
+		deliver_pending(v);
+		s = td_vcpu_enter(&v->td, &v->regs);
+		atomic_fetch_add(&v->entry, 1);
+		action = vcpu_handle_exit(v, s);
+	} while (action == EXIT_RESUME);
+	hw_irq_restore(true);
+	c->current = NULL;
+}
+
+static void idle(struct cpu_state *c)
+{
+	hw_irq_disable();
+	if (!atomic_load(&c->attention) && !oncpu_pending() && runnable_count(c) == 0)
+		hw_halt_until_interrupt();
+	hw_irq_restore(true);
+}
+
+static void go_round(struct cpu_state *c, bool has_poll)
+{
+	uint64_t now;
+	uint64_t timer;
+	struct vcpu *v;
+
+	atomic_store(&c->attention, false);
+	oncpu_drain();
+	if (this_cpu() == BSP)
+		teardown_bsp_work();
+	if (has_poll)
+		bsp_poll();
+	now = hw_rdtsc();
+	timer = run_timers(c, now);
+	v = pick(c);
+	if (has_poll || runnable_count(c) > 1)
+		timer = timer == 0 || now + slice < timer ? now + slice : timer;
+	if (timer != 0)
+		arm(c, timer);
+	if (v != NULL)
+		run(c, v);
+	else if (!teardown_reclaim_some(RECLAIM_PAGES))
+		idle(c);
+}
+
+void cpu_loop(void)
+{
+	struct cpu_state *c = mine();
+	bool is_bsp = this_cpu() == BSP;
+
+	hw_irq_restore(true);
+	for (;;)
+		go_round(c, is_bsp && bsp_poll != NULL);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "vm/dev/virtio_console.h"
+
+#include "guest-abi/virtio.h"
+
+/* Simple communication controller, other. */
+#define CLASS_COMMUNICATION 0x07
+#define SUBCLASS_OTHER      0x80
+
+/* A driver that sends more in one chain is broken; Linux stays below 32 KiB. */
+#define CHAIN_BYTES_MAX 65536U
+
+#define COPY_SIZE 256U
+
+static uint32_t ring_used(const struct byte_ring *r) { return r->head - r->tail; }
+static uint32_t ring_room(const struct byte_ring *r) { return r->size - ring_used(r); }
+
+static void ring_put(struct byte_ring *r, const char *from, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		r->bytes[r->head++ % r->size] = from[i];
+	if (ring_used(r) > r->size)
+		r->tail = r->head - r->size;
+}
+
+static size_t ring_get(struct byte_ring *r, char *to, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && r->tail != r->head)
+		to[n++] = r->bytes[r->tail++ % r->size];
+	return n;
+}
+
+static struct virtio_console *console_of(struct virtio_device *dev)
+{
+	return (void *)((char *)dev - offsetof(struct virtio_console, virtio));
+}
+
+/* One descriptor's bytes, in pieces; false when they are not in shared memory. */
+static bool take_output(struct virtio_console *con, uint64_t at, uint32_t length)
+{
+	char piece[COPY_SIZE];
+
+	while (length > 0) {
+		uint32_t n = length < COPY_SIZE ? length : COPY_SIZE;
+
+		if (!shared_mem_read(con->virtio.mem, at, piece, n))
+			return false;
+		ring_put(&con->out, piece, n);
+		at += n;
+		length -= n;
+	}
+	return true;
+}
+
+/*
+ * All of one chain goes into the ring. Linux sends at most a page at a time, for which
+ * pump_output() keeps room while somebody reads; of a longer one the ring keeps the end.
+ */
+static enum virtq_result take_chain(struct virtio_console *con, struct virtq *q,
+				    struct virtq_chain *chain)
+{
+	uint32_t total = 0;
+	struct virtq_desc d;
+	enum virtq_result r;
+
+	while ((r = virtq_chain_next(q, con->virtio.mem, chain, &d)) == VIRTQ_OK) {
+		if ((d.flags & VIRTQ_DESC_F_WRITE) != 0 || d.len > CHAIN_BYTES_MAX - total)
+			return VIRTQ_BROKEN;
+		total += d.len;
+		if (!take_output(con, d.addr, d.len))
+			return VIRTQ_BROKEN;
+	}
+	return r == VIRTQ_END ? VIRTQ_OK : VIRTQ_BROKEN;
+}
+
+/*
+ * Serves the transmit queue. Each call takes at most twice the queue's size, so that
+ * another vCPU that refills it cannot hold the host here; the same goes for input. With a
+ * reader attached, chains wait until the ring is half empty.
+ */
+static void pump_output(struct virtio_console *con)
+{
+	struct virtio_device *dev = &con->virtio;
+	struct virtq *q = &dev->queue[VIRTIO_CONSOLE_TX];
+	enum virtq_result r = VIRTQ_END;
+	bool any = false;
+
+	if (!virtio_queue_is_live(dev, VIRTIO_CONSOLE_TX))
+		return;
+	for (unsigned i = 0; i < 2U * q->size; i++) {
+		struct virtq_chain chain;
+
+		if (con->is_read && ring_room(&con->out) < CONSOLE_OUT_SIZE / 2)
+			break;
+		r = virtq_pop(q, dev->mem, &chain);
+		if (r == VIRTQ_OK)
+			r = take_chain(con, q, &chain);
+		if (r == VIRTQ_OK)
+			r = virtq_push(q, dev->mem, &chain, 0);
+		if (r != VIRTQ_OK)
+			break;
+		any = true;
+	}
+	if (r == VIRTQ_BROKEN)
+		virtio_broken(dev);
+	else if (any)
+		virtio_interrupt(dev, VIRTIO_CONSOLE_TX);
+}
+
+/* Moves waiting input into one descriptor; *written grows by what went in. */
+static bool give_input(struct virtio_console *con, const struct virtq_desc *d,
+		       uint32_t *written)
+{
+	uint64_t at = d->addr;
+	uint32_t room = d->len;
+
+	while (room > 0 && ring_used(&con->in) > 0) {
+		char piece[COPY_SIZE];
+		size_t n = ring_get(&con->in, piece, room < COPY_SIZE ? room : COPY_SIZE);
+
+		if (!shared_mem_write(con->virtio.mem, at, piece, n))
+			return false;
+		at += n;
+		room -= (uint32_t)n;
+		*written += (uint32_t)n;
+	}
+	return true;
+}
+
+static enum virtq_result fill_chain(struct virtio_console *con, struct virtq *q,
+				    struct virtq_chain *chain)
+{
+	uint32_t written = 0;
+	struct virtq_desc d;
+	enum virtq_result r;
+
+	while ((r = virtq_chain_next(q, con->virtio.mem, chain, &d)) == VIRTQ_OK) {
+		if ((d.flags & VIRTQ_DESC_F_WRITE) == 0 || !give_input(con, &d, &written))
+			return VIRTQ_BROKEN;
+	}
+	if (r != VIRTQ_END)
+		return VIRTQ_BROKEN;
+	return virtq_push(q, con->virtio.mem, chain, written);
+}
+
+static void pump_input(struct virtio_console *con)
+{
+	struct virtio_device *dev = &con->virtio;
+	struct virtq *q = &dev->queue[VIRTIO_CONSOLE_RX];
+	enum virtq_result r = VIRTQ_END;
+	bool any = false;
+
+	if (!virtio_queue_is_live(dev, VIRTIO_CONSOLE_RX))
+		return;
+	for (unsigned i = 0; i < 2U * q->size && ring_used(&con->in) > 0; i++) {
+		struct virtq_chain chain;
+
+		r = virtq_pop(q, dev->mem, &chain);
+		if (r == VIRTQ_OK)
+			r = fill_chain(con, q, &chain);
+		if (r != VIRTQ_OK)
+			break;
+		any = true;
+	}
+	if (r == VIRTQ_BROKEN)
+		virtio_broken(dev);
+	else if (any)
+		virtio_interrupt(dev, VIRTIO_CONSOLE_RX);
+}
+
+static void notify(struct virtio_device *dev, unsigned index)
+{
+	if (index == VIRTIO_CONSOLE_RX)
+		pump_input(console_of(dev));
+	else
+		pump_output(console_of(dev));
+}
+
+/* What was typed for the driver before is of no use to the next one. */
+static void reset(struct virtio_device *dev)
+{
+	struct virtio_console *con = console_of(dev);
+
+	con->in.tail = con->in.head;
+}
+
+void virtio_console_init(struct virtio_console *con, uint32_t bar)
+{
+	static const struct virtio_ops ops = {.notify = notify, .reset = reset};
+	static const struct virtio_identity id = {
+		.id = VIRTIO_ID_CONSOLE,
+		.class_base = CLASS_COMMUNICATION,
+		.class_sub = SUBCLASS_OTHER,
+		.queue_count = VIRTIO_CONSOLE_QUEUES,
+	};
+
+	con->out = (struct byte_ring){.bytes = con->out_bytes, .size = CONSOLE_OUT_SIZE};
+	con->in = (struct byte_ring){.bytes = con->in_bytes, .size = CONSOLE_IN_SIZE};
+	con->virtio.ops = &ops;
+	virtio_pci_init(&con->virtio, &id, bar);
+}
+
+void virtio_console_set_reader(struct virtio_console *con, bool is_read)
+{
+	con->is_read = is_read;
+	pump_output(con);
+}
+
+size_t virtio_console_read(struct virtio_console *con, char *to, size_t size)
+{
+	size_t n = ring_get(&con->out, to, size);
+
+	if (n > 0)
+		pump_output(con);
+	return n;
+}
+
+void virtio_console_put(struct virtio_console *con, char c) { ring_put(&con->out, &c, 1); }
+
+bool virtio_console_type(struct virtio_console *con, const char *from, size_t size)
+{
+	if (size > ring_room(&con->in))
+		return false;
+	ring_put(&con->in, from, size);
+	pump_input(con);
+	return true;
+}
+
+bool virtio_console_has_output(const struct virtio_console *con)
+{
+	return ring_used(&con->out) > 0;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_TAG "vm"
+#include "vm/launch.h"
+
+#include <stddef.h>
+
+#include "core/string.h"
+#include "guest-abi/linux_boot.h"
+#include "guest-abi/tdboot.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/phys.h"
+#include "sha384/sha384.h"
+#include "tdx/measure.h"
+#include "vm/explain.h"
+
+/* tdboot/tdboot_blob.S */
+extern const uint8_t tdboot_image_start[], tdboot_image_end[];
+
+static const struct boot_info *boot;
+
+/* A module never changes, so its digest is computed once. */
+static struct {
+	bool is_known;
+	uint8_t sha384[SHA384_DIGEST_SIZE];
+} digests[BOOT_MAX_MODULES];
+
+void launch_init(const struct boot_info *bi) { boot = bi; }
+
+static const uint8_t *digest_of(const struct boot_module *m)
+{
+	size_t i = (size_t)(m - boot->modules);
+
+	if (!digests[i].is_known) {
+		sha384(phys_ptr(m->base), m->size, digests[i].sha384);
+		digests[i].is_known = true;
+	}
+	return digests[i].sha384;
+}
+
+/* ---- Files ---- */
+
+static uint64_t field(const uint8_t *file, unsigned at, unsigned size)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, file + at, size);
+	return v;
+}
+
+/* The header tells how long the file has to be: a copy that broke off is found here. */
+static enum status check_kernel(const struct td_config *c, const struct boot_module *m,
+				struct vm_error *why)
+{
+	const uint8_t *file = phys_ptr(m->base);
+	uint64_t sectors;
+	uint64_t size;
+
+	if (m->size < LINUX_SETUP_HEADER_LIMIT ||
+	    field(file, LINUX_MAGIC, 4) != LINUX_MAGIC_VALUE ||
+	    field(file, LINUX_VERSION, 2) < LINUX_VERSION_MIN ||
+	    (field(file, LINUX_XLOADFLAGS, 2) & LINUX_XLF_KERNEL_64) == 0)
+		return explain(why, STATUS_BAD_ARG,
+			       "%s: kernel '%s' (%lu bytes): expected a 64-bit Linux bzImage",
+			       c->name, m->name, m->size);
+	sectors = field(file, LINUX_SETUP_SECTS, 1);
+	size = ((sectors == 0 ? 4 : sectors) + 1) * 512 + field(file, LINUX_SYSSIZE, 4) * 16;
+	if (m->size < size)
+		return explain(why, STATUS_BAD_ARG,
+			       "%s: kernel '%s' is truncated: %lu bytes, expected %lu", c->name,
+			       m->name, m->size, size);
+	return STATUS_OK;
+}
+
+static const struct boot_module *find(const struct td_config *c, const char *what,
+				      const char *name, struct vm_error *why)
+{
+	const struct boot_module *m = boot_module_find(boot, name);
+
+	if (m == NULL)
+		(void)explain(
+			why, STATUS_NOT_FOUND,
+			"redoubt.cfg:%u: %s: %s '%s' was not loaded, expected a file of that "
+			"name beside redoubt.cfg or a boot module",
+			c->line, c->name, what, name);
+	return m;
+}
+
+enum status launch_find(const struct td_config *config, struct launch *l, struct vm_error *why)
+{
+	*l = (struct launch){0};
+	if (config->kernel[0] == '\0')
+		return explain(why, STATUS_BAD_ARG,
+			       "redoubt.cfg:%u: %s: expected 'kernel = FILE'", config->line,
+			       config->name);
+	l->kernel = find(config, "kernel", config->kernel, why);
+	if (l->kernel == NULL)
+		return STATUS_NOT_FOUND;
+	if (config->initrd[0] != '\0') {
+		l->initrd = find(config, "initrd", config->initrd, why);
+		if (l->initrd == NULL)
+			return STATUS_NOT_FOUND;
+	}
+	return check_kernel(config, l->kernel, why);
+}
+
+/* ---- Into the TD ---- */
+
+static enum status map_file(struct vm *vm, const struct tdboot_file *f, hpa_t from)
+{
+	if (f->length == 0)
+		return STATUS_OK;
+	return shared_mem_map_file(&vm->shared, gpa(f->gpa), from,
+				   align_up(f->length, PAGE_SIZE));
+}
+
+/* The command line gets a page of its own, as it is no file. */
+static enum status make_cmdline(struct vm *vm)
+{
+	size_t length = strlen(vm->config.cmdline);
+	enum status s = frame_alloc(LEVEL_4K, FRAME_HOST, &vm->cmdline);
+
+	STATIC_ASSERT(TD_CMDLINE_MAX <= PAGE_SIZE, "a command line fits one page");
+	if (s != STATUS_OK)
+		return s;
+	vm->cmdline_size = PAGE_SIZE;
+	memset(phys_ptr(vm->cmdline), 0, PAGE_SIZE);
+	memcpy(phys_ptr(vm->cmdline), vm->config.cmdline, length);
+	return STATUS_OK;
+}
+
+static void bind_module(struct launch_file *f, const struct boot_module *m)
+{
+	if (m == NULL)
+		return;
+	f->length = m->size;
+	memcpy(f->sha384, digest_of(m), sizeof(f->sha384));
+}
+
+static void build_params(const struct vm *vm, const struct launch *l,
+			 struct tdboot_params *params)
+{
+	struct launch_file files[TDBOOT_FILE_COUNT] = {0};
+	size_t cmdline = strlen(vm->config.cmdline);
+
+	bind_module(&files[TDBOOT_KERNEL], l->kernel);
+	bind_module(&files[TDBOOT_INITRD], l->initrd);
+	if (cmdline > 0) {
+		files[TDBOOT_CMDLINE].length = cmdline;
+		sha384(vm->config.cmdline, cmdline, files[TDBOOT_CMDLINE].sha384);
+	}
+	launch_params_build(params, vm->config.vcpus, vm->config.memory, files);
+}
+
+static enum status map_files(struct vm *vm, const struct launch *l,
+			     const struct tdboot_params *params)
+{
+	enum status s = map_file(vm, &params->file[TDBOOT_KERNEL], l->kernel->base);
+
+	if (s == STATUS_OK && l->initrd != NULL)
+		s = map_file(vm, &params->file[TDBOOT_INITRD], l->initrd->base);
+	if (s == STATUS_OK)
+		s = map_file(vm, &params->file[TDBOOT_CMDLINE], vm->cmdline);
+	return s;
+}
+
+/* TDH.MEM.PAGE.ADD copies from the direct map; the image lies in the kernel's own mapping. */
+static enum status add_measured(struct vm *vm, const struct tdboot_params *params, void *bounce)
+{
+	for (unsigned i = 0; i < LAUNCH_PAGE_COUNT; i++) {
+		const void *content;
+		gpa_t at = launch_page(params, tdboot_image_start, i, &content);
+		enum status s;
+
+		memcpy(bounce, content, PAGE_SIZE);
+		s = td_add_measured_page(&vm->td, at, bounce);
+		if (s != STATUS_OK)
+			return s;
+	}
+	return STATUS_OK;
+}
+
+static enum status load(struct vm *vm, const struct launch *l, struct tdboot_params *params,
+			void *bounce)
+{
+	enum status s = make_cmdline(vm);
+
+	if (s != STATUS_OK)
+		return s;
+	build_params(vm, l, params);
+	s = map_files(vm, l, params);
+	return s == STATUS_OK ? add_measured(vm, params, bounce) : s;
+}
+
+enum status launch_load(struct vm *vm, const struct launch *l, struct vm_error *why)
+{
+	struct tdboot_params *params = heap_alloc(sizeof(*params));
+	hpa_t bounce;
+	enum status s;
+
+	if (params == NULL)
+		return explain(why, STATUS_NO_MEMORY, "%s: no memory", vm->config.name);
+	s = frame_alloc(LEVEL_4K, FRAME_HOST, &bounce);
+	if (s == STATUS_OK) {
+		s = load(vm, l, params, phys_ptr(bounce));
+		frame_free(bounce, PAGE_SIZE);
+	}
+	heap_free(params);
+	if (s != STATUS_OK)
+		return explain(why, s, "%s: loading kernel and initrd: %s", vm->config.name,
+			       status_name(s));
+	return STATUS_OK;
+}

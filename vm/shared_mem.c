@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+#include "vm/shared_mem.h"
+
+#include "core/oncpu.h"
+#include "core/string.h"
+#include "guest-abi/ghci.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/phys.h"
+
+enum status shared_mem_init(struct shared_mem *m)
+{
+	enum status s;
+
+	m->doomed = heap_alloc(SHARED_UNMAP_MAX * sizeof(*m->doomed));
+	if (m->doomed == NULL)
+		return STATUS_NO_MEMORY;
+	s = ept_init(&m->ept, TD_SHARED_BIT);
+	if (s != STATUS_OK)
+		heap_free(m->doomed);
+	return s;
+}
+
+static void invept_this_cpu(void *arg)
+{
+	(void)arg;
+	vmx_invept_all();
+}
+
+/* One copy that does not leave its page: into the host, or from it. */
+struct piece {
+	void *to;
+	const void *from;
+	size_t size;
+};
+
+/* Where the host can reach `at`, or NULL; *room is what is left of that page. */
+static void *locate(const struct shared_mem *m, uint64_t at, uint64_t *room)
+{
+	gpa_t where = gpa(at & ~TD_SHARED_BIT);
+	enum page_level level;
+	hpa_t page;
+	uint64_t offset;
+
+	if (!ept_lookup(&m->ept, where, &page, &level))
+		return NULL;
+	offset = where.raw & (level_size(level) - 1);
+	*room = level_size(level) - offset;
+	return phys_ptr(hpa_add(page, offset));
+}
+
+/* Files are mapped for the TD to read; only its own RAM may be written on its behalf. */
+static bool is_writable(const void *guest)
+{
+	return frame_owner_of(phys_of(guest)) == FRAME_SHARED;
+}
+
+static bool copy_piece(struct shared_mem *m, uint64_t at, struct piece *p)
+{
+	uint64_t room;
+	void *guest;
+	bool ok;
+
+	spin_lock(&m->lock);
+	guest = locate(m, at, &room);
+	ok = guest != NULL && (p->to != NULL || is_writable(guest));
+	if (ok) {
+		p->size = p->size < room ? p->size : (size_t)room;
+		if (p->to != NULL)
+			memcpy(p->to, guest, p->size);
+		else
+			memcpy(guest, p->from, p->size);
+	}
+	spin_unlock(&m->lock);
+	return ok;
+}
+
+static bool is_in_range(uint64_t at, size_t size)
+{
+	at &= ~TD_SHARED_BIT;
+	return at < TD_SHARED_BIT && size <= TD_SHARED_BIT - at;
+}
+
+bool shared_mem_read(struct shared_mem *m, uint64_t at, void *to, size_t size)
+{
+	char *next = to;
+
+	if (!is_in_range(at, size))
+		return false;
+	while (size > 0) {
+		struct piece p = {.to = next, .size = size};
+
+		if (!copy_piece(m, at, &p))
+			return false;
+		at += p.size;
+		next += p.size;
+		size -= p.size;
+	}
+	return true;
+}
+
+bool shared_mem_write(struct shared_mem *m, uint64_t at, const void *from, size_t size)
+{
+	const char *next = from;
+
+	if (!is_in_range(at, size))
+		return false;
+	while (size > 0) {
+		struct piece p = {.from = next, .size = size};
+
+		if (!copy_piece(m, at, &p))
+			return false;
+		at += p.size;
+		next += p.size;
+		size -= p.size;
+	}
+	return true;
+}
+
+enum status shared_mem_map_file(struct shared_mem *m, gpa_t at, hpa_t from, uint64_t size)
+{
+	enum status s = STATUS_OK;
+
+	spin_lock(&m->lock);
+	for (uint64_t done = 0; done < size && s == STATUS_OK; done += PAGE_SIZE)
+		s = ept_map(&m->ept, gpa_add(at, done), hpa_add(from, done), LEVEL_4K,
+			    EPT_READ);
+	spin_unlock(&m->lock);
+	return s;
+}
+
+enum status shared_mem_set_mmio(struct shared_mem *m, gpa_t at, uint64_t size)
+{
+	enum status s;
+
+	spin_lock(&m->lock);
+	s = ept_map_mmio(&m->ept, at, size);
+	spin_unlock(&m->lock);
+	return s;
+}
+
+bool shared_mem_is_mapped(struct shared_mem *m, gpa_t at)
+{
+	enum page_level level;
+	hpa_t page;
+	bool found;
+
+	spin_lock(&m->lock);
+	found = ept_lookup(&m->ept, at, &page, &level);
+	spin_unlock(&m->lock);
+	return found;
+}
+
+/* A zeroed frame of `level` at `at`; STATUS_EXISTS when smaller pages are there already. */
+static enum status back_page(struct shared_mem *m, gpa_t at, enum page_level level)
+{
+	hpa_t frame;
+	enum status s = frame_alloc(level, FRAME_SHARED, &frame);
+
+	if (s != STATUS_OK)
+		return s;
+	memset(phys_ptr(frame), 0, level_size(level));
+	spin_lock(&m->lock);
+	s = ept_map(&m->ept, at, frame, level, EPT_READ | EPT_WRITE);
+	spin_unlock(&m->lock);
+	if (s != STATUS_OK)
+		frame_free(frame, level_size(level));
+	else
+		atomic_fetch_add(&m->bytes, level_size(level));
+	return s;
+}
+
+/* What covers `at`: the size of its page if mapped, else 0. */
+static uint64_t mapped_size(struct shared_mem *m, gpa_t at)
+{
+	enum page_level level;
+	hpa_t page;
+	bool found;
+
+	spin_lock(&m->lock);
+	found = ept_lookup(&m->ept, at, &page, &level);
+	spin_unlock(&m->lock);
+	return found ? level_size(level) : 0;
+}
+
+/* Backs or skips the page at `at`; *step is how far that reaches. */
+static enum status populate_step(struct shared_mem *m, gpa_t at, uint64_t left, uint64_t *step)
+{
+	*step = mapped_size(m, at);
+	if (*step != 0) {
+		*step -= at.raw & (*step - 1);
+		return STATUS_OK;
+	}
+	*step = SIZE_2M;
+	if (gpa_aligned(at, SIZE_2M) && left >= SIZE_2M &&
+	    back_page(m, at, LEVEL_2M) == STATUS_OK)
+		return STATUS_OK;
+	*step = SIZE_4K;
+	return back_page(m, at, LEVEL_4K);
+}
+
+enum status shared_mem_populate(struct shared_mem *m, gpa_t at, uint64_t size, uint64_t *done)
+{
+	*done = 0;
+	while (*done < size) {
+		uint64_t step;
+		enum status s = populate_step(m, gpa_add(at, *done), size - *done, &step);
+
+		if (s != STATUS_OK)
+			return s;
+		*done += step;
+	}
+	*done = size;
+	return STATUS_OK;
+}
+
+/*
+ * Makes a 2M mapping 512 of 4K. The one table needed is taken by the first of them, so
+ * either that fails and the large page goes back in place, or all succeed.
+ */
+static enum status split_2m(struct shared_mem *m, gpa_t at, hpa_t frame)
+{
+	enum status s = STATUS_OK;
+
+	for (uint64_t off = 0; off < SIZE_2M && s == STATUS_OK; off += SIZE_4K)
+		s = ept_map(&m->ept, gpa_add(at, off), hpa_add(frame, off), LEVEL_4K,
+			    EPT_READ | EPT_WRITE);
+	if (s != STATUS_OK)
+		(void)!ept_map(&m->ept, at, frame, LEVEL_2M, EPT_READ | EPT_WRITE);
+	return s;
+}
+
+/*
+ * Unmaps the page at `at`, splitting one that reaches outside [at, at+left). Files stay:
+ * *frame is then left alone. STATUS_NOT_FOUND when nothing is mapped there.
+ */
+static enum status unmap_page(struct shared_mem *m, gpa_t at, uint64_t left, hpa_t *frame,
+			      enum page_level *level)
+{
+	enum page_level found;
+	hpa_t page;
+	enum status s;
+
+	if (!ept_lookup(&m->ept, at, &page, &found) || frame_owner_of(page) != FRAME_SHARED)
+		return STATUS_NOT_FOUND;
+	if (found == LEVEL_2M && (!gpa_aligned(at, SIZE_2M) || left < SIZE_2M)) {
+		gpa_t base = gpa(align_down(at.raw, SIZE_2M));
+
+		s = ept_unmap(&m->ept, base, &page, &found);
+		if (s == STATUS_OK)
+			s = split_2m(m, base, page);
+		if (s != STATUS_OK)
+			return s;
+	}
+	return ept_unmap(&m->ept, at, frame, level);
+}
+
+/* Unmaps into m->doomed; returns how many frames wait there. */
+static unsigned collect(struct shared_mem *m, gpa_t at, uint64_t size, enum status *result)
+{
+	unsigned count = 0;
+	uint64_t done = 0;
+
+	*result = STATUS_OK;
+	while (done < size && count < SHARED_UNMAP_MAX) {
+		enum page_level level = LEVEL_4K;
+		hpa_t frame;
+		enum status s;
+
+		spin_lock(&m->lock);
+		s = unmap_page(m, gpa_add(at, done), size - done, &frame, &level);
+		spin_unlock(&m->lock);
+		if (s == STATUS_OK) {
+			m->doomed[count++] = hpa(frame.raw | (uint64_t)level);
+		} else if (s != STATUS_NOT_FOUND) {
+			*result = s;
+			break;
+		}
+		done += level_size(level);
+	}
+	return count;
+}
+
+enum status shared_mem_unmap(struct shared_mem *m, gpa_t at, uint64_t size)
+{
+	enum status result;
+	unsigned count = collect(m, at, size, &result);
+
+	/* No CPU may reach a frame that belongs to somebody else: first INVEPT, then free. */
+	oncpu_each(invept_this_cpu, NULL);
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t frame_size =
+			level_size((enum page_level)(m->doomed[i].raw % PAGE_SIZE));
+
+		frame_free(hpa(align_down(m->doomed[i].raw, PAGE_SIZE)), frame_size);
+		atomic_fetch_sub(&m->bytes, frame_size);
+	}
+	return result;
+}
+
+void shared_mem_destroy(struct shared_mem *m)
+{
+	if (m->doomed == NULL)
+		return;
+	oncpu_each(invept_this_cpu, NULL);
+	ept_destroy(&m->ept);
+	heap_free(m->doomed);
+	m->doomed = NULL;
+}

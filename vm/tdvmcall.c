@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TDG.VP.VMCALL (GHCI 1.5): R10 = 0 and a sub-function in R11, or a vendor's hypercall.
+ * Answers go to R10 (status) and R11 up. Nothing here trusts a register.
+ */
+#define LOG_TAG "vm"
+#include "core/hw.h"
+#include "core/log.h"
+#include "guest-abi/ghci.h"
+#include "vm/convert.h"
+#include "vm/cpu_queue.h"
+#include "vm/exit.h"
+#include "vm/msr.h"
+#include "vm/pio.h"
+#include "vm/quote.h"
+#include "vm/vcpu.h"
+#include "vmx/exit.h"
+
+/* What KVM answers to a hypercall it does not have; Linux guests expect a KVM (CPUID below). */
+#define KVM_ENOSYS (-1000)
+
+#define CPUID_HYPERVISOR_FIRST UINT64_C(0x40000000)
+
+/* "KVMKVMKVM\0\0\0": without it Linux would leave x2APIC mode, which a TD cannot. */
+#define KVM_SIGNATURE_EBX 0x4b4d564bU
+#define KVM_SIGNATURE_ECX 0x564b4d56U
+#define KVM_SIGNATURE_EDX 0x0000004dU
+
+/* GetTdVmCallInfo, R12 = 1: optional calls in R11. */
+#define INFO_GET_QUOTE    UINT64_C(1)
+#define INFO_EVENT_NOTIFY UINT64_C(2)
+
+#define EVENT_VECTOR_FIRST 32
+#define EVENT_VECTOR_LAST  255
+
+static enum exit_action answer(struct vcpu *v, uint64_t status)
+{
+	v->regs.r10 = status;
+	return EXIT_RESUME;
+}
+
+static enum exit_action answer_value(struct vcpu *v, uint64_t value)
+{
+	v->regs.r11 = value;
+	return answer(v, TDVMCALL_SUCCESS);
+}
+
+static enum exit_action cpuid(struct vcpu *v)
+{
+	uint64_t leaf = v->regs.r12;
+
+	v->regs.r12 = v->regs.r13 = v->regs.r14 = v->regs.r15 = 0;
+	if (leaf == CPUID_HYPERVISOR_FIRST) {
+		v->regs.r12 = CPUID_HYPERVISOR_FIRST + 1;
+		v->regs.r13 = KVM_SIGNATURE_EBX;
+		v->regs.r14 = KVM_SIGNATURE_ECX;
+		v->regs.r15 = KVM_SIGNATURE_EDX;
+	}
+	return answer(v, TDVMCALL_SUCCESS);
+}
+
+static enum exit_action hlt(struct vcpu *v)
+{
+	vcpu_halt(v, v->regs.r12 != 0);
+	(void)answer(v, TDVMCALL_SUCCESS);
+	return atomic_load(&v->run) == VCPU_RUNNABLE ? EXIT_RESUME : EXIT_LEAVE;
+}
+
+/* R15 may carry junk above the size (Linux 6.12 does so): pio_write() cuts it off. */
+static enum exit_action io(struct vcpu *v)
+{
+	uint64_t size = v->regs.r12;
+	uint64_t port = v->regs.r14;
+
+	if ((size != 1 && size != 2 && size != 4) || v->regs.r13 > 1 || port > UINT16_MAX)
+		return answer(v, TDVMCALL_INVALID_OPERAND);
+	if (v->regs.r13 == 0)
+		return answer_value(v, pio_read(v->vm, (uint16_t)port, (unsigned)size));
+	pio_write(v->vm, (uint16_t)port, (unsigned)size, (uint32_t)v->regs.r15);
+	return answer_value(v, 0);
+}
+
+static enum exit_action rdmsr(struct vcpu *v)
+{
+	uint64_t value;
+
+	if (v->regs.r12 > UINT32_MAX ||
+	    !msr_read(&v->apic, (uint32_t)v->regs.r12, hw_rdtsc(), &value))
+		return answer(v, TDVMCALL_INVALID_OPERAND);
+	return answer_value(v, value);
+}
+
+/* A deadline that is past already fires here, without the detour over the host's timer. */
+static void timer_changed(struct vcpu *v, uint64_t now)
+{
+	int vector;
+
+	if (v->apic.deadline != 0 && v->apic.deadline <= now) {
+		vector = vlapic_timer_expired(&v->apic, now);
+		if (vector >= 0)
+			vcpu_post_interrupt(v, (uint8_t)vector);
+	}
+	if (v->apic.deadline != 0)
+		cpu_queue_want_timer(v->apic.deadline);
+}
+
+static enum exit_action wrmsr(struct vcpu *v)
+{
+	uint64_t before = v->apic.deadline;
+	uint64_t now = hw_rdtsc();
+
+	if (v->regs.r12 > UINT32_MAX ||
+	    !msr_write(&v->apic, (uint32_t)v->regs.r12, now, v->regs.r13))
+		return answer(v, TDVMCALL_INVALID_OPERAND);
+	if (v->regs.r12 == X2APIC_ICR)
+		vcpu_send_ipi(v, v->apic.icr);
+	else if (v->apic.deadline != before)
+		timer_changed(v, now);
+	return answer(v, TDVMCALL_SUCCESS);
+}
+
+static uint64_t mmio_read(struct vm *vm, uint64_t at, unsigned size)
+{
+	uint64_t value;
+
+	spin_lock(&vm->device_lock);
+	if (!pci_mmio_read(&vm->pci, at, size, &value))
+		value = UINT64_MAX;
+	spin_unlock(&vm->device_lock);
+	return value & (UINT64_MAX >> (64 - 8 * size));
+}
+
+static void mmio_write(struct vm *vm, uint64_t at, unsigned size, uint64_t value)
+{
+	bool has_output;
+
+	spin_lock(&vm->device_lock);
+	(void)pci_mmio_write(&vm->pci, at, size, value);
+	has_output = vm->console.is_read && virtio_console_has_output(&vm->console);
+	spin_unlock(&vm->device_lock);
+	if (has_output)
+		cpu_queue_call_bsp();
+}
+
+static enum exit_action mmio(struct vcpu *v)
+{
+	uint64_t size = v->regs.r12;
+	uint64_t at = v->regs.r14 & ~TD_SHARED_BIT;
+
+	if ((size != 1 && size != 2 && size != 4 && size != 8) || v->regs.r13 > 1)
+		return answer(v, TDVMCALL_INVALID_OPERAND);
+	if ((v->regs.r14 & TD_SHARED_BIT) == 0 || at >= TD_SHARED_BIT || vm_is_ram(v->vm, at))
+		return answer(v, TDVMCALL_INVALID_OPERAND);
+	if (v->regs.r13 == 0)
+		return answer_value(v, mmio_read(v->vm, at, (unsigned)size));
+	mmio_write(v->vm, at, (unsigned)size, v->regs.r15);
+	return answer_value(v, 0);
+}
+
+static enum exit_action map_gpa_result(struct vcpu *v, enum status s)
+{
+	if (s == STATUS_OK)
+		return answer(v, TDVMCALL_SUCCESS);
+	if (s == STATUS_BUSY)
+		return answer(v, TDVMCALL_RETRY);
+	if (s == STATUS_NO_MEMORY)
+		return answer(v, TDVMCALL_INVALID_OPERAND);
+	vm_end(v->vm, VM_CRASHED, "vCPU %u: MapGPA at %#lx: %s", v->index, v->regs.r11,
+	       status_name(s));
+	return EXIT_LEAVE;
+}
+
+/* The shared bit of the start says what the range is to become; R11 tells where it stopped. */
+static enum exit_action map_gpa(struct vcpu *v)
+{
+	uint64_t start = v->regs.r12 & ~TD_SHARED_BIT;
+	uint64_t size = v->regs.r13;
+	bool to_shared = (v->regs.r12 & TD_SHARED_BIT) != 0;
+	uint64_t done;
+	enum status s;
+
+	v->regs.r11 = v->regs.r12;
+	if (start % PAGE_SIZE != 0 || size % PAGE_SIZE != 0)
+		return answer(v, TDVMCALL_ALIGN_ERROR);
+	if (size == 0 || start >= TD_SHARED_BIT || size > TD_SHARED_BIT - start)
+		return answer(v, TDVMCALL_INVALID_OPERAND);
+	hw_irq_restore(true);
+	s = convert_range(v->vm, start, size, to_shared, &done);
+	hw_irq_disable();
+	v->regs.r11 = v->regs.r12 + done;
+	return map_gpa_result(v, s);
+}
+
+static enum exit_action get_quote(struct vcpu *v)
+{
+	uint64_t status = quote_refuse(&v->vm->shared, v->regs.r12, v->regs.r13);
+
+	if (status == TDVMCALL_SUCCESS && v->event_vector != 0)
+		vcpu_post_interrupt(v, v->event_vector);
+	return answer(v, status);
+}
+
+/* Eight registers of text, in this order; what is no text becomes '.'. */
+static void fatal_text(const struct vp_regs *r, char text[65])
+{
+	const uint64_t words[8] = {r->r14, r->r15, r->rbx, r->rdi,
+				   r->rsi, r->r8,  r->r9,  r->rdx};
+
+	for (unsigned i = 0; i < 64; i++) {
+		char c = (char)(words[i / 8] >> (8 * (i % 8)));
+
+		text[i] = c == '\0' || (c >= ' ' && c <= '~') ? c : '.';
+	}
+	text[64] = '\0';
+}
+
+static enum exit_action report_fatal_error(struct vcpu *v)
+{
+	char text[65];
+
+	fatal_text(&v->regs, text);
+	vm_end(v->vm, VM_CRASHED, "vCPU %u reported fatal error %#lx: %s", v->index,
+	       v->regs.r12, text);
+	return EXIT_LEAVE;
+}
+
+static enum exit_action get_info(struct vcpu *v)
+{
+	uint64_t which = v->regs.r12;
+
+	if (which > 1)
+		return answer(v, TDVMCALL_INVALID_OPERAND);
+	v->regs.r12 = v->regs.r13 = v->regs.r14 = 0;
+	return answer_value(v, which == 1 ? INFO_GET_QUOTE | INFO_EVENT_NOTIFY : 0);
+}
+
+static enum exit_action setup_event_notify(struct vcpu *v)
+{
+	if (v->regs.r12 < EVENT_VECTOR_FIRST || v->regs.r12 > EVENT_VECTOR_LAST)
+		return answer(v, TDVMCALL_INVALID_OPERAND);
+	v->event_vector = (uint8_t)v->regs.r12;
+	return answer(v, TDVMCALL_SUCCESS);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): one line for each sub-function */
+static enum exit_action standard_call(struct vcpu *v)
+{
+	switch (v->regs.r11) {
+	case EXIT_CPUID:
+		v->exits[EXIT_KIND_CPUID]++;
+		return cpuid(v);
+	case EXIT_HLT:
+		v->exits[EXIT_KIND_HLT]++;
+		return hlt(v);
+	case EXIT_IO:
+		v->exits[EXIT_KIND_IO]++;
+		return io(v);
+	case EXIT_RDMSR:
+		v->exits[EXIT_KIND_RDMSR]++;
+		return rdmsr(v);
+	case EXIT_WRMSR:
+		v->exits[EXIT_KIND_WRMSR]++;
+		return wrmsr(v);
+	case EXIT_EPT_VIOLATION:
+		v->exits[EXIT_KIND_MMIO]++;
+		return mmio(v);
+	case EXIT_WBINVD: /* every device here is the host itself, and coherent */
+		v->exits[EXIT_KIND_WBINVD]++;
+		return answer(v, TDVMCALL_SUCCESS);
+	case TDVMCALL_GET_TD_VM_CALL_INFO:
+		v->exits[EXIT_KIND_GET_INFO]++;
+		return get_info(v);
+	case TDVMCALL_MAP_GPA:
+		v->exits[EXIT_KIND_MAP_GPA]++;
+		return map_gpa(v);
+	case TDVMCALL_GET_QUOTE:
+		v->exits[EXIT_KIND_GET_QUOTE]++;
+		return get_quote(v);
+	case TDVMCALL_REPORT_FATAL_ERROR:
+		v->exits[EXIT_KIND_FATAL_ERROR]++;
+		return report_fatal_error(v);
+	case TDVMCALL_SETUP_EVENT_NOTIFY:
+		v->exits[EXIT_KIND_EVENT_NOTIFY]++;
+		return setup_event_notify(v);
+	case TDVMCALL_SERVICE: /* optional, and there is no service to ask */
+		v->exits[EXIT_KIND_SERVICE]++;
+		return answer(v, TDVMCALL_SUBFUNC_UNSUPPORTED);
+	default:
+		v->exits[EXIT_KIND_UNKNOWN_CALL]++;
+		return answer(v, TDVMCALL_SUBFUNC_UNSUPPORTED);
+	}
+}
+
+enum exit_action vcpu_handle_tdvmcall(struct vcpu *v)
+{
+	if (v->regs.r10 == 0)
+		return standard_call(v);
+	v->exits[EXIT_KIND_VENDOR]++;
+	return answer(v, (uint64_t)(int64_t)KVM_ENOSYS);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_TAG "vm"
+#include "vm/teardown.h"
+
+#include <stddef.h>
+
+#include "core/log.h"
+#include "mm/frame.h"
+#include "vm/console.h"
+#include "vm/convert.h"
+#include "vm/cpu_queue.h"
+#include "vm/registry.h"
+
+/*
+ * Dying TDs change hands here: who takes one out of its slot has it alone until it puts
+ * it back, so reclaim needs no lock and the BSP frees none that somebody works on.
+ */
+static _Atomic(struct vm *) dying[VM_MAX];
+
+static void put_dying(struct vm *vm)
+{
+	for (unsigned i = 0;; i = (i + 1) % VM_MAX) {
+		struct vm *expected = NULL;
+
+		if (atomic_compare_exchange_strong(&dying[i], &expected, vm))
+			return;
+	}
+}
+
+static struct vm *take_dying(void)
+{
+	for (unsigned i = 0; i < VM_MAX; i++) {
+		struct vm *vm;
+
+		if (atomic_load_explicit(&dying[i], memory_order_relaxed) == NULL)
+			continue;
+		vm = atomic_exchange(&dying[i], NULL);
+		if (vm != NULL)
+			return vm;
+	}
+	return NULL;
+}
+
+bool teardown_reclaim_some(unsigned pages)
+{
+	struct vm *vm = take_dying();
+	bool done = false;
+	enum status s;
+
+	if (vm == NULL)
+		return false;
+	s = td_reclaim(&vm->td, pages, &done);
+	if (s == STATUS_OK && !done) {
+		put_dying(vm);
+		return true;
+	}
+	if (s != STATUS_OK)
+		log_error("%s: pages could not be reclaimed: %s", vm->config.name,
+			  status_name(s));
+	else
+		log_info("%s: all memory is back", vm->config.name);
+	atomic_store(&vm->teardown, TEARDOWN_DONE);
+	return true;
+}
+
+static enum status remove_vcpus(struct vm *vm)
+{
+	enum status result = STATUS_OK;
+
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		enum status s;
+
+		atomic_store(&vm->vcpus[i]->run, VCPU_STOPPED);
+		s = cpu_queue_remove(vm->vcpus[i]);
+		if (s != STATUS_OK)
+			result = s;
+	}
+	return result;
+}
+
+/* The console's output stays readable; its queues lay in memory that is about to go. */
+static void release_shared(struct vm *vm)
+{
+	spin_lock(&vm->device_lock);
+	virtio_pci_stop(&vm->console.virtio);
+	spin_unlock(&vm->device_lock);
+	if (vm->shared.doomed != NULL)
+		convert_release_all(vm);
+	shared_mem_destroy(&vm->shared);
+	if (vm->posted_page.raw != 0)
+		frame_free(vm->posted_page, PAGE_SIZE);
+	if (vm->cmdline.raw != 0)
+		frame_free(vm->cmdline, vm->cmdline_size);
+	vm->posted_page = hpa(0);
+	vm->cmdline = hpa(0);
+}
+
+enum status teardown_begin(struct vm *vm)
+{
+	enum status flushed;
+	enum status s;
+
+	atomic_fetch_or(&vm->gate, GATE_STOP);
+	flushed = remove_vcpus(vm);
+	release_shared(vm);
+	s = td_release_keyid(&vm->td);
+	if (s != STATUS_OK) {
+		log_error("%s: its KeyID and pages are lost: %s", vm->config.name,
+			  status_name(flushed != STATUS_OK ? flushed : s));
+		atomic_store(&vm->teardown, TEARDOWN_DONE);
+		return STATUS_HW_FAULT;
+	}
+	atomic_store(&vm->teardown, TEARDOWN_RECLAIM);
+	put_dying(vm);
+	return STATUS_OK;
+}
+
+/* The state that people see follows what the TD's CPUs found. */
+static void end_if_ended(struct vm *vm)
+{
+	bool is_set;
+
+	spin_lock(&vm->end.lock);
+	is_set = vm->end.is_set;
+	spin_unlock(&vm->end.lock);
+	if (!is_set || vm->state != VM_RUNNING)
+		return;
+	vm->state = vm->end.state;
+	if (teardown_begin(vm) != STATUS_OK)
+		vm->state = VM_CRASHED;
+}
+
+void teardown_bsp_work(void)
+{
+	for (struct vm *vm = registry_first(); vm != NULL; vm = vm->next)
+		end_if_ended(vm);
+	registry_free_dead();
+	console_flush();
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* How a TD ends: its vCPUs, its shared memory, its KeyID, then its pages in the background. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "vm/object.h"
+
+/* BSP: tears down TDs that ended by themselves, shows console output. Once per round. */
+void teardown_bsp_work(void);
+
+/*
+ * BSP: stops and flushes all vCPUs, gives back shared memory and the KeyID, leaves the
+ * pages to teardown_reclaim_some(). Works at every stage of vm_create(). STATUS_HW_FAULT when
+ * the module refused: what it still holds is lost, counted as quarantined, and logged.
+ */
+MUST_CHECK enum status teardown_begin(struct vm *vm);
+
+/* Any CPU: reclaims up to `pages` pages of some dying TD; false when there is none to work on.
+ */
+bool teardown_reclaim_some(unsigned pages);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_TAG "vm"
+#include "vm/vm.h"
+
+#include <stddef.h>
+
+#include "core/cpu.h"
+#include "core/hw.h"
+#include "core/log.h"
+#include "core/oncpu.h"
+#include "core/string.h"
+#include "drivers/timer.h"
+#include "vm/cpu_queue.h"
+#include "vm/explain.h"
+#include "vm/launch.h"
+#include "vm/registry.h"
+#include "vm/teardown.h"
+#include "vm/vcpu.h"
+
+#define RECLAIM_PAGES   256U
+#define SHUTDOWN_US_MAX UINT64_C(60000000)
+
+/* CPU of the next vCPU: round robin, the BSP with its shell last. */
+static unsigned next_cpu;
+
+void vm_init(const struct boot_info *bi)
+{
+	launch_init(bi);
+	cpu_queue_init();
+}
+
+enum status explain(struct vm_error *why, enum status s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)format_v(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return s;
+}
+
+const char *vm_state_name(enum vm_state s)
+{
+	switch (s) {
+	case VM_CREATED:
+		return "created";
+	case VM_RUNNING:
+		return "running";
+	case VM_STOPPED:
+		return "stopped";
+	case VM_CRASHED:
+		return "crashed";
+	case VM_DYING:
+		return "dying";
+	}
+	return "?";
+}
+
+/* ---- Life ---- */
+
+void vm_end(struct vm *vm, enum vm_state state, const char *fmt, ...)
+{
+	bool is_first;
+	va_list ap;
+
+	spin_lock(&vm->end.lock);
+	is_first = !vm->end.is_set;
+	if (is_first) {
+		va_start(ap, fmt);
+		(void)format_v(vm->end.reason, sizeof(vm->end.reason), fmt, ap);
+		va_end(ap);
+		vm->end.state = state;
+		vm->end.is_set = true;
+	}
+	spin_unlock(&vm->end.lock);
+	if (!is_first)
+		return;
+	atomic_fetch_or(&vm->gate, GATE_STOP);
+	if (state == VM_CRASHED)
+		log_warn("%s crashed: %s", vm->config.name, vm->end.reason);
+	else
+		log_info("%s stopped: %s", vm->config.name, vm->end.reason);
+	cpu_queue_call_bsp();
+}
+
+static enum status cannot_start(const struct vm *vm, struct vm_error *why)
+{
+	if (vm->end.is_set)
+		return explain(why, STATUS_BAD_STATE,
+			       "'%s' %s (%s), expected a created TD: destroy it first",
+			       vm->config.name, vm_state_name(vm->state), vm->end.reason);
+	return explain(why, STATUS_BAD_STATE, "'%s' is %s, expected a created TD",
+		       vm->config.name, vm_state_name(vm->state));
+}
+
+static enum status place_vcpus(struct vm *vm, struct vm_error *why)
+{
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *v = vm->vcpus[i];
+
+		next_cpu = (next_cpu + 1) % cpu_count;
+		if (cpu_queue_move(v, next_cpu) != STATUS_OK)
+			return explain(why, STATUS_HW_FAULT,
+				       "'%s': vCPU %u cannot be moved to CPU %u",
+				       vm->config.name, i, next_cpu);
+		atomic_store(&v->run, VCPU_RUNNABLE);
+	}
+	return STATUS_OK;
+}
+
+enum status vm_start(const char *name, struct vm_error *why)
+{
+	struct vm *vm = registry_find(name);
+	enum status s;
+
+	if (vm == NULL)
+		return explain(why, STATUS_NOT_FOUND, "there is no TD '%s'", name);
+	if (vm->state != VM_CREATED)
+		return cannot_start(vm, why);
+	s = place_vcpus(vm, why);
+	if (s != STATUS_OK)
+		return s;
+	vm->state = VM_RUNNING;
+	atomic_fetch_and(&vm->gate, ~GATE_STOP);
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		if (vm->vcpus[i]->cpu != this_cpu())
+			hw_send_ipi(vm->vcpus[i]->cpu, VECTOR_KICK);
+	}
+	log_info("%s runs, %u vCPUs", vm->config.name, vm->vcpu_count);
+	return STATUS_OK;
+}
+
+enum status vm_destroy(const char *name, struct vm_error *why)
+{
+	struct vm *vm = registry_find(name);
+	enum status s = STATUS_OK;
+
+	if (vm == NULL)
+		return explain(why, STATUS_NOT_FOUND, "there is no TD '%s'", name);
+	if (vm->state == VM_DYING)
+		return explain(why, STATUS_BAD_STATE, "'%s' is being destroyed already", name);
+	vm->state = VM_DYING;
+	if (atomic_load(&vm->teardown) == TEARDOWN_NONE)
+		s = teardown_begin(vm);
+	if (s != STATUS_OK)
+		(void)explain(why, s, "'%s': the module did not give its KeyID back (see log)",
+			      name);
+	registry_free_dead();
+	return s;
+}
+
+/* TDs whose pages are still on their way; those of stopped ones, too. */
+static bool is_any_dying(void)
+{
+	for (const struct vm *vm = registry_first(); vm != NULL; vm = vm->next) {
+		if (atomic_load(&vm->teardown) == TEARDOWN_RECLAIM)
+			return true;
+	}
+	return false;
+}
+
+/* Another CPU may have the last of them in hand: then this one waits, answering others. */
+static void finish_reclaim_until(uint64_t deadline_us)
+{
+	while (is_any_dying() && timer_now_us() < deadline_us) {
+		oncpu_drain();
+		if (!teardown_reclaim_some(RECLAIM_PAGES))
+			hw_pause();
+	}
+	registry_free_dead();
+}
+
+void vm_finish_reclaim(void) { finish_reclaim_until(UINT64_MAX); }
+
+void vm_shutdown_all(void)
+{
+	for (struct vm *vm = registry_first(); vm != NULL; vm = vm->next) {
+		if (atomic_load(&vm->teardown) == TEARDOWN_NONE &&
+		    teardown_begin(vm) != STATUS_OK)
+			log_error("%s: not torn down", vm->config.name);
+		vm->state = VM_DYING;
+	}
+	finish_reclaim_until(timer_now_us() + SHUTDOWN_US_MAX);
+}
+
+/* ---- Reports ---- */
+
+static uint64_t exits_of(const struct vm *vm, unsigned kind)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		n += vm->vcpus[i]->exits[kind];
+	return n;
+}
+
+static void fill_memory(const struct vm *vm, struct vm_info *info)
+{
+	uint64_t total = atomic_load(&vm->td.teardown_total);
+
+	info->shared_bytes = atomic_load(&vm->shared.bytes);
+	if (atomic_load(&vm->teardown) == TEARDOWN_NONE) {
+		info->private_bytes = sept_present_bytes(&vm->td.sept);
+		info->hkid = vm->td.hkid;
+	} else {
+		info->dying_percent = 100;
+		if (atomic_load(&vm->teardown) == TEARDOWN_RECLAIM && total != 0)
+			info->dying_percent =
+				(unsigned)(atomic_load(&vm->td.teardown_done) * 100 / total);
+	}
+}
+
+static void snapshot(struct vm *vm, struct vm_info *info)
+{
+	*info = (struct vm_info){
+		.state = vm->state,
+		.vcpus = vm->config.vcpus,
+		.memory = vm->config.memory,
+		.has_mrtd = vm->has_mrtd,
+		.seamcalls = atomic_load(&vm->td.seamcalls),
+		.create_seamcalls = vm->create_seamcalls,
+	};
+	(void)string_copy(info->name, sizeof(info->name), vm->config.name);
+	memcpy(info->mrtd, vm->mrtd, sizeof(info->mrtd));
+	spin_lock(&vm->end.lock);
+	if (vm->end.is_set)
+		(void)string_copy(info->reason, sizeof(info->reason), vm->end.reason);
+	spin_unlock(&vm->end.lock);
+	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++)
+		info->exits += exits_of(vm, i);
+	fill_memory(vm, info);
+}
+
+void vm_each(void (*emit)(void *ctx, const struct vm_info *info), void *ctx)
+{
+	for (struct vm *vm = registry_first(); vm != NULL; vm = vm->next) {
+		struct vm_info info;
+
+		snapshot(vm, &info);
+		emit(ctx, &info);
+	}
+}
+
+enum status vm_get(const char *name, struct vm_info *out)
+{
+	struct vm *vm = registry_find(name);
+
+	if (vm == NULL)
+		return STATUS_NOT_FOUND;
+	snapshot(vm, out);
+	return STATUS_OK;
+}
+
+enum status vm_exits_each(const char *name,
+			  void (*emit)(void *ctx, const char *reason, uint64_t count),
+			  void *ctx)
+{
+	struct vm *vm = registry_find(name);
+
+	if (vm == NULL)
+		return STATUS_NOT_FOUND;
+	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
+		uint64_t n = exits_of(vm, i);
+
+		if (n != 0)
+			emit(ctx, exit_kind_name((enum exit_kind)i), n);
+	}
+	return STATUS_OK;
+}
