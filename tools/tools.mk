@@ -4,7 +4,7 @@
 TOOLS += $(B)/redoubt-mrtd
 
 REDOUBT_MRTD_SRC := tools/redoubt-mrtd.c mgmt/config.c tdx/measure.c sha384/sha384.c \
-                    core/string.c tdboot/tdboot_blob.S
+                    core/format.c core/string.c tdboot/tdboot_blob.S
 
 $(B)/redoubt-mrtd: $(REDOUBT_MRTD_SRC:%=$(B)/tool/%.o)
 	@echo '  LD   $@'
