@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the files that handle what a guest does. */
+#pragma once
+
+#include "tests/model/model.h"
+
+/* Basic exit reasons (SDM vol. 3, appendix C). */
+enum {
+	EXIT_EXCEPTION = 0,
+	EXIT_INTERRUPT = 1,
+	EXIT_TRIPLE_FAULT = 2,
+	EXIT_INIT = 3,
+	EXIT_SMI = 6,
+	EXIT_TASK_SWITCH = 9,
+	EXIT_CPUID = 10,
+	EXIT_GETSEC = 11,
+	EXIT_HLT = 12,
+	EXIT_INVD = 13,
+	EXIT_RDPMC = 15,
+	EXIT_RSM = 17,
+	EXIT_VMCALL = 18,
+	EXIT_VMCLEAR = 19,
+	EXIT_VMXON = 27,
+	EXIT_CR_ACCESS = 28,
+	EXIT_IO = 30,
+	EXIT_RDMSR = 31,
+	EXIT_WRMSR = 32,
+	EXIT_MWAIT = 36,
+	EXIT_MONITOR = 39,
+	EXIT_EPT_VIOLATION = 48,
+	EXIT_EPT_MISCONFIG = 49,
+	EXIT_INVEPT = 50,
+	EXIT_INVVPID = 53,
+	EXIT_WBINVD = 54,
+	EXIT_XSETBV = 55,
+	EXIT_APIC_WRITE = 56,
+	EXIT_VMFUNC = 59,
+	EXIT_ENCLS = 60,
+	EXIT_PCONFIG = 65,
+	EXIT_ENCLV = 70,
+	EXIT_BUS_LOCK = 74,
+	EXIT_NOTIFY = 75,
+	EXIT_SEAMCALL = 76,
+	EXIT_TDCALL = 77,
+};
+
+/* Extended exit qualification types (RDX bits 3:0 of a TD exit). */
+enum {
+	EEQ_NONE = 0,
+	EEQ_ACCEPT = 1,
+	EEQ_ATTR_WR = 5,
+	EEQ_PENDING = 6,
+};
+
+enum guest_result guest_vmcall(struct guest *guest);
+void guest_count_fault(struct guest *guest);
+
+/* ---- memory named by TDCALL operands -------------------------------------- */
+
+#define QUAL_READ 1u
+#define QUAL_RMW  3u
+
+/*
+ * Pointer to guest byte `gpa`, valid to the end of its page. NULL: the access
+ * faults; *result then says whether the guest goes on (with #VE, at the same
+ * instruction) or exits.
+ */
+void *guest_memory(struct guest *guest, uint64_t gpa, uint64_t qualification,
+		   enum guest_result *result);
+bool guest_gpa_is_valid(const struct guest *guest, uint64_t gpa);
+
+unsigned guest_cpl(const struct guest *guest);

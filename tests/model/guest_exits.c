@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/* What becomes of each VM exit: handled here, turned into an exception, or a TD exit. */
+#include "tests/model/guest.h"
+
+#include <string.h>
+
+#define EVENT_VE UINT32_C(0x80000314)
+#define EVENT_GP UINT32_C(0x80000b0d)
+#define EVENT_UD UINT32_C(0x80000306)
+#define EVENT_DF UINT32_C(0x80000b08)
+#define EVENT_PF UINT32_C(0x80000b0e)
+
+#define INTERRUPTION_VECTOR(info) ((info) & 0xff)
+#define VECTOR_MC                 18
+#define SMI_MSMI                  1
+#define NOTIFY_CONTEXT_INVALID    1
+
+/* EPT violation qualification. */
+#define QUAL_ACCESS    UINT64_C(7)
+#define QUAL_WRITE     UINT64_C(2)
+#define QUAL_FETCH     UINT64_C(4)
+#define QUAL_GLA_VALID UINT64_C(0x80)
+#define QUAL_IRET_NMI  UINT64_C(0x1000)
+
+unsigned guest_cpl(const struct guest *guest)
+{
+	return guest->vp->state->segment[TDX_SS].access_rights >> 5 & 3;
+}
+
+void guest_skip_instruction(struct guest *guest)
+{
+	guest->vp->state->rip += guest->exit.instruction_length;
+	guest->vp->state->interruptibility &= ~UINT32_C(3); /* STI and MOV SS blocking end */
+}
+
+enum guest_result guest_inject(struct guest *guest, uint32_t event, uint32_t error)
+{
+	guest->vp->state->event = event;
+	guest->vp->state->event_error = error;
+	return GUEST_RESUME;
+}
+
+enum guest_result guest_inject_gp(struct guest *guest)
+{
+	return guest_inject(guest, EVENT_GP, 0);
+}
+
+enum guest_result guest_inject_ud(struct guest *guest)
+{
+	return guest_inject(guest, EVENT_UD, 0);
+}
+
+/* A #VE while the last one's information is still unread becomes #DF. */
+enum guest_result guest_inject_ve(struct guest *guest, uint64_t gpa, uint64_t gla)
+{
+	struct ve_info *ve = &guest->vp->vcpu->ve;
+
+	if (ve->valid)
+		return guest_inject(guest, EVENT_DF, 0);
+	*ve = (struct ve_info){.valid = true,
+			       .exit_reason = guest->exit.reason,
+			       .qualification = guest->exit.qualification,
+			       .gla = gla,
+			       .gpa = gpa,
+			       .instruction_length = guest->exit.instruction_length,
+			       .instruction_info = guest->exit.instruction_info};
+	return guest_inject(guest, EVENT_VE, 0);
+}
+
+bool tdx_model_deliver_ept_ve(struct tdx_model *model, const struct tdx_vcpu_view *vcpu,
+			      const struct tdx_exit *violation)
+{
+	struct vcpu *v = page_at(model, vcpu->tdvpr_hpa);
+
+	if (v->ve.valid)
+		return false;
+	v->ve = (struct ve_info){.valid = true,
+				 .exit_reason = EXIT_EPT_VIOLATION,
+				 .qualification = violation->qualification,
+				 .gla = violation->gla,
+				 .gpa = violation->gpa,
+				 .instruction_length = violation->instruction_length,
+				 .instruction_info = violation->instruction_info};
+	vcpu->state->event = EVENT_VE;
+	vcpu->state->event_error = 0;
+	return true;
+}
+
+/* ---- EPT violations ------------------------------------------------------- */
+
+/* A GPA above what the guest's page tables may hold: #PF as if that bit were reserved. */
+static enum guest_result reserved_bit_fault(struct guest *guest)
+{
+	uint64_t qual = guest->exit.qualification;
+	uint32_t error = 0x9; /* present, reserved bit */
+
+	if (qual & QUAL_WRITE)
+		error |= 0x2;
+	if (guest_cpl(guest) == 3)
+		error |= 0x4;
+	if (qual & QUAL_FETCH)
+		error |= 0x10;
+	guest->vp->state->cr2 = guest->exit.gla;
+	return guest_inject(guest, EVENT_PF, error);
+}
+
+static enum guest_result violation_exit(struct guest *guest, uint64_t extended)
+{
+	return guest_async_exit(guest, TDX_SUCCESS, guest->exit.qualification & QUAL_ACCESS,
+				extended, guest->exit.gpa & ~(PAGE_4K - 1), 0);
+}
+
+enum guest_result guest_ept_violation(struct guest *guest)
+{
+	struct td *td = &guest->vp->td;
+	uint64_t gpa = guest->exit.gpa;
+	struct sept_walk walk;
+
+	if (guest->exit.qualification & QUAL_IRET_NMI)
+		guest->vp->state->interruptibility |= 8;
+	if (gpa >> td_gpa_bits(td) != 0 && (guest->exit.qualification & QUAL_GLA_VALID))
+		return reserved_bit_fault(guest);
+	if (!gpa_is_private(td, gpa))
+		return violation_exit(guest, EEQ_NONE);
+	sept_walk_to(td, gpa, LEVEL_4K, &walk);
+	if (sept_state(walk.entry) != SEPT_PENDING)
+		return violation_exit(guest, EEQ_NONE);
+	if (td->cs->td_ctls & TD_CTLS_PENDING_VE_DISABLE)
+		return violation_exit(guest, EEQ_PENDING);
+	return guest_inject_ve(guest, gpa, guest->exit.gla);
+}
+
+static enum guest_result misconfiguration(struct guest *guest)
+{
+	if (gpa_is_private(&guest->vp->td, guest->exit.gpa))
+		return guest_async_exit(guest, TDX_NON_RECOVERABLE_TD, 0, 0, 0, 0);
+	return guest_async_exit(guest, TDX_SUCCESS, 0, 0, guest->exit.gpa & ~(PAGE_4K - 1), 0);
+}
+
+/* ---- operands of TDCALL in memory ----------------------------------------- */
+
+bool guest_gpa_is_valid(const struct guest *guest, uint64_t gpa)
+{
+	return gpa >> td_gpa_bits(&guest->vp->td) == 0;
+}
+
+#define EPT_RWX  UINT64_C(7)
+#define EPT_PAGE UINT64_C(0x80)
+#define EPT_HPA  UINT64_C(0x000ffffffffff000)
+
+/* The host's own EPT for shared GPAs. */
+static bool shared_walk(struct guest *guest, uint64_t gpa, uint64_t access, uint64_t *hpa)
+{
+	struct tdx_model *model = guest->call->model;
+	uint64_t plain = (UINT64_C(1) << keyid_shift(model)) - 1;
+	uint64_t table = guest->vp->vcpu->shared_ept & plain & EPT_HPA;
+
+	for (unsigned level = (unsigned)(guest->vp->td.cs->eptp >> 3 & 7);; level--) {
+		uint64_t index = gpa / level_size(level) & 511, entry;
+
+		memcpy(&entry, (uint8_t *)page_at(model, table) + 8 * index, sizeof(entry));
+		if ((entry & EPT_RWX & access) != access || (entry & EPT_RWX) == 0)
+			return false;
+		table = entry & EPT_HPA & plain;
+		if (level == LEVEL_4K || (entry & EPT_PAGE)) {
+			*hpa = (table & ~(level_size(level) - 1)) |
+			       (gpa & (level_size(level) - 1));
+			return true;
+		}
+	}
+}
+
+static bool private_walk(struct guest *guest, uint64_t gpa, uint64_t *hpa)
+{
+	struct sept_walk walk;
+
+	sept_walk_to(&guest->vp->td, gpa, LEVEL_4K, &walk);
+	*hpa = sept_hpa(walk.entry, walk.level) | (gpa & (level_size(walk.level) - 1));
+	return sept_state(walk.entry) == SEPT_MAPPED;
+}
+
+void *guest_memory(struct guest *guest, uint64_t gpa, uint64_t qualification,
+		   enum guest_result *result)
+{
+	uint64_t hpa;
+
+	if (gpa_is_private(&guest->vp->td, gpa) ? private_walk(guest, gpa, &hpa)
+						: shared_walk(guest, gpa, qualification, &hpa))
+		return page_at(guest->call->model, hpa);
+	guest->exit.reason = EXIT_EPT_VIOLATION;
+	guest->exit.qualification = qualification;
+	guest->exit.gpa = gpa;
+	guest->exit.gla = 0;
+	*result = guest_ept_violation(guest);
+	return NULL;
+}
+
+/* ---- control registers ---------------------------------------------------- */
+
+#define CR0_PE (UINT64_C(1) << 0)
+#define CR0_TS (UINT64_C(1) << 3)
+#define CR0_NE (UINT64_C(1) << 5)
+#define CR0_WP (UINT64_C(1) << 16)
+#define CR0_NW (UINT64_C(1) << 29)
+#define CR0_CD (UINT64_C(1) << 30)
+#define CR0_PG (UINT64_C(1) << 31)
+/* Bits whose new value is silently dropped. */
+#define CR0_IGNORED (UINT64_C(0x1ff80000) | UINT64_C(1) << 17 | UINT64_C(0xffc0))
+
+#define CR4_MCE   (UINT64_C(1) << 6)
+#define CR4_VMXE  (UINT64_C(1) << 13)
+#define CR4_SMXE  (UINT64_C(1) << 14)
+#define CR4_PKE   (UINT64_C(1) << 22)
+#define CR4_CET   (UINT64_C(1) << 23)
+#define CR4_KL    (UINT64_C(1) << 19)
+#define CR4_PKS   (UINT64_C(1) << 24)
+#define CR4_UINTR (UINT64_C(1) << 25)
+
+#define CR_NUMBER(qual)   ((unsigned)((qual) & 0xf))
+#define CR_TYPE(qual)     ((unsigned)((qual) >> 4 & 3))
+#define CR_REGISTER(qual) ((unsigned)((qual) >> 8 & 0xf))
+
+static enum guest_result write_cr0(struct guest *guest, uint64_t value)
+{
+	struct tdx_guest_state *s = guest->vp->state;
+
+	if ((value & CR0_PG) && !(value & CR0_PE))
+		return guest_inject_gp(guest);
+	if (!(value & CR0_WP) && (s->cr4 & CR4_CET))
+		return guest_inject_gp(guest);
+	if ((value & CR0_NW) && !(value & CR0_CD))
+		return guest_inject_gp(guest);
+	if (!(value & CR0_PE) || !(value & CR0_NE) || (value & (CR0_NW | CR0_CD)) || value >> 32)
+		return guest_inject_ve(guest, 0, 0);
+	s->cr0 = (s->cr0 & CR0_IGNORED) | (value & ~CR0_IGNORED);
+	s->cr0_shadow = s->cr0;
+	guest_skip_instruction(guest);
+	return GUEST_RESUME;
+}
+
+/* Bits that the TD's configuration does not offer. */
+static uint64_t cr4_not_offered(const struct tdcs *cs)
+{
+	uint64_t bits = CR4_KL;
+
+	bits |= cs->xfam & 0x200 ? 0 : CR4_PKE;
+	bits |= cs->xfam & 0x1800 ? 0 : CR4_CET;
+	bits |= cs->xfam & 0x4000 ? 0 : CR4_UINTR;
+	bits |= cs->attributes & ATTR_PKS ? 0 : CR4_PKS;
+	return bits;
+}
+
+static enum guest_result write_cr4(struct guest *guest, uint64_t value)
+{
+	struct tdx_guest_state *s = guest->vp->state;
+	uint64_t allowed = msr_sampled(guest->call->model, 0x489);
+
+	if (((value & ~CR4_VMXE) & ~allowed) || (value & cr4_not_offered(guest->vp->td.cs)))
+		return guest_inject_gp(guest);
+	if ((value & CR4_CET) && !(s->cr0 & CR0_WP))
+		return guest_inject_gp(guest);
+	if (!(value & CR4_MCE) || (value & (CR4_VMXE | CR4_SMXE)))
+		return guest_inject_ve(guest, 0, 0);
+	s->cr4 = value | CR4_VMXE;
+	s->cr4_shadow = value;
+	guest_skip_instruction(guest);
+	return GUEST_RESUME;
+}
+
+static enum guest_result cr_access(struct guest *guest)
+{
+	struct tdx_guest_state *s = guest->vp->state;
+	uint64_t qual = guest->exit.qualification;
+	uint64_t lmsw;
+
+	switch (CR_TYPE(qual)) {
+	case 0: /* MOV to CR */
+		if (CR_NUMBER(qual) == 0)
+			return write_cr0(guest, s->gpr[CR_REGISTER(qual)]);
+		if (CR_NUMBER(qual) == 4)
+			return write_cr4(guest, s->gpr[CR_REGISTER(qual)]);
+		break;
+	case 2: /* CLTS */
+		return write_cr0(guest, s->cr0 & ~CR0_TS);
+	case 3: /* LMSW: only MP, EM, TS take effect */
+		lmsw = qual >> 16 & 0xe;
+		return write_cr0(guest, (s->cr0 & ~UINT64_C(0xe)) | lmsw);
+	default:
+		break;
+	}
+	return guest_async_exit(guest, TDX_NON_RECOVERABLE_TD, qual, 0, 0, 0);
+}
+
+/* XCR0: x87 always, within XFAM, and AVX-512 and AMX as wholes. */
+static enum guest_result xsetbv(struct guest *guest)
+{
+	struct tdx_guest_state *s = guest->vp->state;
+	uint64_t value = (s->gpr[TDX_RDX] << 32) | (s->gpr[TDX_RAX] & UINT32_MAX);
+	uint64_t user = UINT64_C(0x602e7) & guest->vp->td.cs->xfam;
+
+	if ((s->gpr[TDX_RCX] & UINT32_MAX) != 0 || !(value & 1) || (value & ~user))
+		return guest_inject_gp(guest);
+	if ((value & 4) && !(value & 2))
+		return guest_inject_gp(guest);
+	if ((value & 0xe0) && (value & 0xe6) != 0xe6)
+		return guest_inject_gp(guest);
+	if ((value & 0x60000) && (value & 0x60000) != 0x60000)
+		return guest_inject_gp(guest);
+	s->xcr0 = value;
+	guest_skip_instruction(guest);
+	return GUEST_RESUME;
+}
+
+/* ---- the dispatcher ------------------------------------------------------- */
+
+static enum guest_result exception(struct guest *guest)
+{
+	uint32_t info = guest->exit.interruption_info;
+
+	if (INTERRUPTION_VECTOR(info) == VECTOR_MC)
+		return guest_async_exit(guest, TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE, 0, 0, 0,
+					info);
+	return guest_async_exit(guest, TDX_SUCCESS, guest->exit.qualification, 0, 0, info);
+}
+
+static enum guest_result instruction(struct guest *guest)
+{
+	switch (guest->exit.reason) {
+	case EXIT_CPUID:
+		return guest_cpuid(guest);
+	case EXIT_RDMSR:
+		return guest_rdmsr(guest);
+	case EXIT_WRMSR:
+		return guest_wrmsr(guest);
+	case EXIT_XSETBV:
+		return xsetbv(guest);
+	case EXIT_CR_ACCESS:
+		return cr_access(guest);
+	case EXIT_RDPMC:
+		return guest_inject_gp(guest);
+	case EXIT_HLT:
+	case EXIT_INVD:
+	case EXIT_VMCALL:
+	case EXIT_IO:
+	case EXIT_MWAIT:
+	case EXIT_MONITOR:
+	case EXIT_WBINVD:
+	case EXIT_APIC_WRITE:
+	case EXIT_PCONFIG:
+		return guest_inject_ve(guest, 0, 0);
+	default:
+		return guest_inject_ud(guest);
+	}
+}
+
+/* NOLINTNEXTLINE(readability-function-size): one line per exit reason */
+enum guest_result guest_handle_exit(struct guest *guest)
+{
+	const struct tdx_exit *exit = &guest->exit;
+
+	guest_count_fault(guest);
+	switch (exit->reason) {
+	case EXIT_EXCEPTION:
+		return exception(guest);
+	case EXIT_INTERRUPT:
+		return guest_async_exit(guest, TDX_SUCCESS, 0, 0, 0, exit->interruption_info);
+	case EXIT_TRIPLE_FAULT:
+		return guest_async_exit(guest, TDX_NON_RECOVERABLE_VCPU, 0, 0, 0, 0);
+	case EXIT_SMI:
+		return guest_async_exit(guest,
+					exit->qualification & SMI_MSMI
+						? TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE
+						: TDX_SUCCESS,
+					exit->qualification, 0, 0, 0);
+	case EXIT_INIT:
+	case EXIT_TASK_SWITCH:
+	case EXIT_BUS_LOCK:
+		return guest_async_exit(guest, TDX_SUCCESS, exit->qualification, 0, 0, 0);
+	case EXIT_NOTIFY:
+		return guest_async_exit(guest,
+					exit->qualification & NOTIFY_CONTEXT_INVALID
+						? TDX_NON_RECOVERABLE_TD
+						: TDX_SUCCESS,
+					exit->qualification, 0, 0, 0);
+	case EXIT_EPT_VIOLATION:
+		return guest_ept_violation(guest);
+	case EXIT_EPT_MISCONFIG:
+		return misconfiguration(guest);
+	case EXIT_TDCALL:
+		return guest_tdcall(guest);
+	case EXIT_CPUID ... EXIT_RSM:
+	case EXIT_VMCALL ... EXIT_CR_ACCESS:
+	case EXIT_IO ... EXIT_WRMSR:
+	case EXIT_MWAIT:
+	case EXIT_MONITOR:
+	case EXIT_INVEPT:
+	case EXIT_INVVPID ... EXIT_APIC_WRITE:
+	case EXIT_VMFUNC:
+	case EXIT_ENCLS:
+	case EXIT_PCONFIG:
+	case EXIT_ENCLV:
+	case EXIT_SEAMCALL:
+		return instruction(guest);
+	default: /* nothing that this module ever asked the CPU to exit for */
+		return guest_async_exit(guest, TDX_NON_RECOVERABLE_TD, exit->qualification, 0, 0,
+					0);
+	}
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+/* TDCALL: the leaves that a guest may call. */
+#include "tests/model/guest.h"
+
+#include <string.h>
+
+#define CS_LONG           0x2000u
+#define TDREPORT_SIZE     1024
+#define REPORTDATA_SIZE   64
+#define REPORT_MAC_AT     224
+#define REPORT_MAC_SIZE   32
+
+/* Result of a leaf that is neither done nor refused. */
+#define TDCALL_UNDECIDED  (~UINT64_C(0))
+
+static uint64_t vp_info(struct guest *guest, uint64_t *gpr)
+{
+	const struct tdcs *cs = guest->vp->td.cs;
+
+	gpr[TDX_RCX] = td_gpa_bits(&guest->vp->td);
+	gpr[TDX_RDX] = cs->attributes;
+	gpr[TDX_R8] = (uint64_t)cs->max_vcpus << 32 | atomic_load(&cs->vcpu_count);
+	gpr[TDX_R9] = guest->vp->vcpu->index;
+	gpr[TDX_R10] = 1; /* TDG.SYS.RD exists */
+	gpr[TDX_R11] = 0;
+	return TDX_SUCCESS;
+}
+
+static uint64_t veinfo_get(struct guest *guest, uint64_t *gpr)
+{
+	struct ve_info ve = guest->vp->vcpu->ve;
+
+	if (!ve.valid)
+		ve = (struct ve_info){0};
+	gpr[TDX_RCX] = ve.exit_reason;
+	gpr[TDX_RDX] = ve.qualification;
+	gpr[TDX_R8] = ve.gla;
+	gpr[TDX_R9] = ve.gpa;
+	gpr[TDX_R10] = (uint64_t)ve.instruction_info << 32 | ve.instruction_length;
+	guest->vp->vcpu->ve.valid = false;
+	return ve.valid ? TDX_SUCCESS : TDX_NO_VALID_VE_INFO;
+}
+
+static uint64_t cpuidve_set(struct guest *guest, const uint64_t *gpr)
+{
+	if (gpr[TDX_RCX] > 3)
+		return TDX_OPERAND_INVALID | OPERAND_RCX;
+	guest->vp->vcpu->cpuid_supervisor_ve = gpr[TDX_RCX] & 1;
+	guest->vp->vcpu->cpuid_user_ve = gpr[TDX_RCX] >> 1 & 1;
+	return TDX_SUCCESS;
+}
+
+/* ---- measurement and report ----------------------------------------------- */
+
+static uint64_t rtmr_extend(struct guest *guest, const uint64_t *gpr, enum guest_result *result)
+{
+	struct tdcs *cs = guest->vp->td.cs;
+	uint64_t gpa = gpr[TDX_RCX], index = gpr[TDX_RDX];
+	struct sha384 ctx;
+	const uint8_t *data;
+
+	if (gpa % 64 != 0 || !gpa_is_private(&guest->vp->td, gpa))
+		return TDX_OPERAND_INVALID | OPERAND_RCX;
+	if (index >= RTMR_COUNT)
+		return TDX_OPERAND_INVALID | OPERAND_RDX;
+	data = guest_memory(guest, gpa, QUAL_READ, result);
+	if (!data)
+		return TDCALL_UNDECIDED;
+	if (!lock_try(&cs->rtmr_lock, LOCK_EXCLUSIVE))
+		return TDX_OPERAND_BUSY | OPERAND_RTMR;
+	sha384_init(&ctx);
+	sha384_update(&ctx, cs->rtmr[index], SHA384_DIGEST_SIZE);
+	sha384_update(&ctx, data, SHA384_DIGEST_SIZE);
+	sha384_final(&ctx, cs->rtmr[index]);
+	lock_release(&cs->rtmr_lock, LOCK_EXCLUSIVE);
+	return TDX_SUCCESS;
+}
+
+static void fill_tdinfo(const struct tdcs *cs, uint8_t *info)
+{
+	memcpy(info, &cs->attributes, 8);
+	memcpy(info + 8, &cs->xfam, 8);
+	memcpy(info + 16, cs->mrtd, 48);
+	memcpy(info + 64, cs->mrconfigid, 48);
+	memcpy(info + 112, cs->mrowner, 48);
+	memcpy(info + 160, cs->mrownerconfig, 48);
+	memcpy(info + 208, cs->rtmr, sizeof(cs->rtmr));
+}
+
+/*
+ * The CPU computes the MAC with a key that never leaves it. Here it is a digest of
+ * the structure under a key of this module: good for TDG.MR.VERIFYREPORT, and worth
+ * nothing outside.
+ */
+static void report_mac(const struct tdx_model *model, const uint8_t *report, uint8_t *mac)
+{
+	uint8_t digest[SHA384_DIGEST_SIZE];
+	struct sha384 ctx;
+
+	sha384_init(&ctx);
+	sha384_update(&ctx, model->report_key, sizeof(model->report_key));
+	sha384_update(&ctx, report, REPORT_MAC_AT);
+	sha384_final(&ctx, digest);
+	memcpy(mac, digest, REPORT_MAC_SIZE);
+}
+
+static void fill_report(struct guest *guest, const uint8_t *reportdata, uint8_t *report)
+{
+	static const uint64_t tcb_valid = 0x301ff; /* SVN, MRSEAM, MRSIGNERSEAM, ATTRIBUTES */
+
+	memset(report, 0, TDREPORT_SIZE);
+	report[0] = 0x81;
+	memcpy(report + 256, &tcb_valid, 8);
+	report[256 + 8] = 5; /* TEE_TCB_SVN: 1.5 */
+	report[256 + 9] = 1;
+	fill_tdinfo(guest->vp->td.cs, report + 512);
+	sha384(report + 256, 239, report + 32);
+	sha384(report + 512, 512, report + 80);
+	memcpy(report + 128, reportdata, REPORTDATA_SIZE);
+	report_mac(guest->call->model, report, report + REPORT_MAC_AT);
+}
+
+static bool interrupted(struct guest *guest)
+{
+	const struct tdx_machine *machine = &guest->call->model->machine;
+
+	guest->interrupted = machine->interrupt_pending(machine->ctx, guest->call->lp, true);
+	return guest->interrupted;
+}
+
+static uint64_t mr_report(struct guest *guest, const uint64_t *gpr, enum guest_result *result)
+{
+	uint8_t reportdata[REPORTDATA_SIZE];
+	const uint8_t *in;
+	uint8_t *out;
+
+	if (gpr[TDX_RCX] % TDREPORT_SIZE != 0 || !guest_gpa_is_valid(guest, gpr[TDX_RCX]))
+		return TDX_OPERAND_INVALID | OPERAND_RCX;
+	if (gpr[TDX_RDX] % REPORTDATA_SIZE != 0 || !guest_gpa_is_valid(guest, gpr[TDX_RDX]))
+		return TDX_OPERAND_INVALID | OPERAND_RDX;
+	if (gpr[TDX_R8] != 0)
+		return TDX_OPERAND_INVALID | OPERAND_R8;
+	out = guest_memory(guest, gpr[TDX_RCX], QUAL_RMW, result);
+	in = out ? guest_memory(guest, gpr[TDX_RDX], QUAL_READ, result) : NULL;
+	if (!in)
+		return TDCALL_UNDECIDED;
+	if (interrupted(guest))
+		return TDCALL_UNDECIDED;
+	memcpy(reportdata, in, sizeof(reportdata));
+	if (!lock_try(&guest->vp->td.cs->rtmr_lock, LOCK_SHARED))
+		return TDX_OPERAND_BUSY | OPERAND_RTMR;
+	fill_report(guest, reportdata, out);
+	lock_release(&guest->vp->td.cs->rtmr_lock, LOCK_SHARED);
+	return TDX_SUCCESS;
+}
+
+static uint64_t verifyreport(struct guest *guest, const uint64_t *gpr, enum guest_result *result)
+{
+	uint8_t mac[REPORT_MAC_SIZE];
+	const uint8_t *report;
+
+	if (gpr[TDX_RCX] % 256 != 0 || !guest_gpa_is_valid(guest, gpr[TDX_RCX]))
+		return TDX_OPERAND_INVALID | OPERAND_RCX;
+	report = guest_memory(guest, gpr[TDX_RCX], QUAL_READ, result);
+	if (!report)
+		return TDCALL_UNDECIDED;
+	report_mac(guest->call->model, report, mac);
+	if (report[0] != 0x81 || memcmp(mac, report + REPORT_MAC_AT, sizeof(mac)) != 0)
+		return TDX_INVALID_REPORTMACSTRUCT;
+	return TDX_SUCCESS;
+}
+
+/* ---- memory --------------------------------------------------------------- */
+
+#define ENTRY_COUNTER_SHIFT 12
+#define ENTRY_COUNTER_MASK  (UINT64_C(0x1ff) << ENTRY_COUNTER_SHIFT)
+
+/* TD exit: the host must do something about the page first. */
+static uint64_t page_exit(struct guest *guest, const struct sept_walk *walk, uint64_t gpa,
+			  unsigned level, uint64_t type, enum guest_result *result)
+{
+	enum sept_state state = sept_state(walk->entry);
+	uint64_t details = level | (uint64_t)walk->level << 3 | (uint64_t)state << 6;
+
+	if (sept_state_is_leaf(state))
+		details |= 1u << 14;
+	guest->exit.reason = EXIT_EPT_VIOLATION;
+	*result = guest_async_exit(guest, TDX_SUCCESS, 2, type | details << 32, gpa, 0);
+	return TDCALL_UNDECIDED;
+}
+
+/* Zeroes the page, a 4K piece at a time; false: an interrupt came between two. */
+static bool clear_page(struct guest *guest, struct sept_walk *walk)
+{
+	uint64_t hpa = sept_hpa(walk->entry, walk->level);
+	uint64_t done = 0;
+
+	if (walk->level == LEVEL_4K) {
+		memset(page_at(guest->call->model, hpa), 0, PAGE_4K);
+		return true;
+	}
+	for (done = (walk->entry & ENTRY_COUNTER_MASK) >> ENTRY_COUNTER_SHIFT;;) {
+		memset(page_at(guest->call->model, hpa + done * PAGE_4K), 0, PAGE_4K);
+		if (++done == 512)
+			return true;
+		if (interrupted(guest))
+			break;
+	}
+	sept_set(walk, sept_entry(SEPT_PENDING, hpa | done << ENTRY_COUNTER_SHIFT));
+	return false;
+}
+
+static uint64_t page_accept(struct guest *guest, const uint64_t *gpr, enum guest_result *result)
+{
+	struct sept_walk walk;
+	unsigned level;
+	uint64_t gpa, status = TDX_SUCCESS;
+	bool reached;
+
+	if (!gpa_operand(gpr[TDX_RCX], LEVEL_4K, LEVEL_2M, &gpa, &level) ||
+	    !gpa_is_private(&guest->vp->td, gpa))
+		return TDX_OPERAND_INVALID | OPERAND_RCX;
+	reached = sept_walk_to(&guest->vp->td, gpa, level, &walk);
+	if (sept_state(walk.entry) == SEPT_MAPPED)
+		return TDX_PAGE_ALREADY_ACCEPTED | walk.level;
+	if (!reached)
+		return page_exit(guest, &walk, gpa, level, EEQ_ACCEPT, result);
+	if (!sept_lock_guest(&walk))
+		return TDX_OPERAND_BUSY | OPERAND_RCX;
+	switch (sept_state(walk.entry)) {
+	case SEPT_MAPPED:
+		status = TDX_PAGE_ALREADY_ACCEPTED | walk.level;
+		break;
+	case SEPT_NL_MAPPED:
+	case SEPT_NL_BLOCKED:
+		status = TDX_PAGE_SIZE_MISMATCH | walk.level;
+		break;
+	case SEPT_PENDING:
+		if (clear_page(guest, &walk))
+			sept_set(&walk, sept_entry(SEPT_MAPPED, sept_hpa(walk.entry, level)));
+		else
+			status = TDCALL_UNDECIDED;
+		break;
+	case SEPT_FREE:
+	case SEPT_BLOCKED:
+	case SEPT_PENDING_BLOCKED:
+		sept_unlock(&walk);
+		return page_exit(guest, &walk, gpa, level, EEQ_ACCEPT, result);
+	}
+	sept_unlock(&walk);
+	return status;
+}
+
+/* Page attributes exist for L2 VMs only, of which this TD has none: all are 0. */
+static uint64_t attr_rd(struct guest *guest, uint64_t *gpr, enum guest_result *result)
+{
+	uint64_t gpa = gpr[TDX_RCX] & UINT64_C(0x000ffffffffff000);
+	struct sept_walk walk;
+
+	if (gpr[TDX_RCX] >> 52 != 0 || !gpa_is_private(&guest->vp->td, gpa)) {
+		gpr[TDX_RCX] = gpr[TDX_RDX] = 0;
+		return TDX_OPERAND_INVALID | OPERAND_RCX;
+	}
+	sept_walk_to(&guest->vp->td, gpa, LEVEL_4K, &walk);
+	if (sept_state(walk.entry) != SEPT_MAPPED && sept_state(walk.entry) != SEPT_PENDING) {
+		guest->exit.reason = EXIT_EPT_VIOLATION;
+		*result = guest_async_exit(guest, TDX_SUCCESS, 0, 0, gpa, 0);
+		return TDCALL_UNDECIDED;
+	}
+	gpr[TDX_RCX] = (gpa & ~(level_size(walk.level) - 1)) | walk.level;
+	gpr[TDX_RDX] = 0;
+	return TDX_SUCCESS;
+}
+
+static uint64_t attr_wr(struct guest *guest, uint64_t *gpr, enum guest_result *result)
+{
+	uint64_t raw = gpr[TDX_RCX], attributes = gpr[TDX_RDX], gpa;
+	struct sept_walk walk;
+	unsigned level;
+
+	if (!gpa_operand(raw, LEVEL_4K, LEVEL_1G, &gpa, &level) ||
+	    !gpa_is_private(&guest->vp->td, gpa)) {
+		gpr[TDX_RCX] = gpr[TDX_RDX] = 0;
+		return TDX_OPERAND_INVALID | OPERAND_RCX;
+	}
+	if (attributes != 0) {
+		gpr[TDX_RCX] = gpr[TDX_RDX] = 0;
+		return TDX_OPERAND_INVALID | OPERAND_RDX;
+	}
+	if (!sept_walk_to(&guest->vp->td, gpa, level, &walk) ||
+	    !sept_state_is_leaf(sept_state(walk.entry)))
+		return page_exit(guest, &walk, gpa, level, EEQ_ATTR_WR, result);
+	gpr[TDX_RDX] = 0;
+	return TDX_SUCCESS;
+}
+
+/* ---- metadata ------------------------------------------------------------- */
+
+static uint64_t metadata_rd(struct guest *guest, uint64_t *gpr, enum md_context context,
+			    bool walks)
+{
+	struct md_query query = {.call = guest->call,
+				 .context = context,
+				 .access = MD_GUEST,
+				 .td = &guest->vp->td,
+				 .vp = guest->vp};
+	uint64_t id = gpr[TDX_RDX], next = NULL_ID;
+	uint64_t status = TDX_OPERAND_INVALID | OPERAND_RCX;
+
+	gpr[TDX_R8] = 0;
+	if (context == MD_SYSTEM || gpr[TDX_RCX] == 0)
+		status = md_read(&query, id, walks, &gpr[TDX_R8], &next);
+	if (walks)
+		gpr[TDX_RDX] = next;
+	return status;
+}
+
+static uint64_t metadata_wr(struct guest *guest, uint64_t *gpr, enum md_context context)
+{
+	struct md_query query = {.call = guest->call,
+				 .context = context,
+				 .access = MD_GUEST,
+				 .td = &guest->vp->td,
+				 .vp = guest->vp};
+	uint64_t value = gpr[TDX_R8];
+
+	gpr[TDX_R8] = 0;
+	if (gpr[TDX_RCX] != 0)
+		return TDX_OPERAND_INVALID | OPERAND_RCX;
+	return md_write(&query, gpr[TDX_RDX], value, gpr[TDX_R9], &gpr[TDX_R8]);
+}
+
+static uint64_t sys_rdall(struct guest *guest, uint64_t *gpr, enum guest_result *result)
+{
+	uint64_t gpa = gpr[TDX_RDX], id = gpr[TDX_R8];
+	uint8_t *page;
+
+	if (gpa % PAGE_4K != 0 || !gpa_is_private(&guest->vp->td, gpa)) {
+		gpr[TDX_R8] = NULL_ID;
+		return TDX_OPERAND_INVALID | OPERAND_RDX;
+	}
+	page = guest_memory(guest, gpa, QUAL_RMW, result);
+	if (!page)
+		return TDCALL_UNDECIDED;
+	return md_dump_system(guest->call, MD_GUEST, id, page, &gpr[TDX_R8]);
+}
+
+static uint64_t servtd(uint64_t *gpr, bool is_write)
+{
+	if (is_write)
+		gpr[TDX_R8] = 0;
+	else
+		gpr[TDX_RDX] = NULL_ID;
+	return TDX_OPERAND_INVALID | OPERAND_RCX;
+}
+
+/* ---- the dispatcher ------------------------------------------------------- */
+
+/* NOLINTNEXTLINE(readability-function-size): one line per leaf */
+static uint64_t dispatch(struct guest *guest, unsigned leaf, bool v1, enum guest_result *result)
+{
+	uint64_t *gpr = guest->vp->state->gpr;
+
+	switch (leaf) {
+	case TDG_VP_INFO:
+		return vp_info(guest, gpr);
+	case TDG_MR_RTMR_EXTEND:
+		return rtmr_extend(guest, gpr, result);
+	case TDG_VP_VEINFO_GET:
+		return veinfo_get(guest, gpr);
+	case TDG_MR_REPORT:
+		return mr_report(guest, gpr, result);
+	case TDG_VP_CPUIDVE_SET:
+		return cpuidve_set(guest, gpr);
+	case TDG_MEM_PAGE_ACCEPT:
+		return page_accept(guest, gpr, result);
+	case TDG_VM_RD:
+		return metadata_rd(guest, gpr, MD_TD, v1);
+	case TDG_VM_WR:
+		return metadata_wr(guest, gpr, MD_TD);
+	case TDG_VP_RD:
+		return metadata_rd(guest, gpr, MD_VP, true);
+	case TDG_VP_WR:
+		return metadata_wr(guest, gpr, MD_VP);
+	case TDG_SYS_RD:
+		return metadata_rd(guest, gpr, MD_SYSTEM, true);
+	case TDG_SYS_RDALL:
+		return sys_rdall(guest, gpr, result);
+	case TDG_SERVTD_RD:
+		return servtd(gpr, false);
+	case TDG_SERVTD_WR:
+		return servtd(gpr, true);
+	case TDG_MR_VERIFYREPORT:
+		return verifyreport(guest, gpr, result);
+	case TDG_MEM_PAGE_ATTR_RD:
+		return attr_rd(guest, gpr, result);
+	case TDG_MEM_PAGE_ATTR_WR:
+		return attr_wr(guest, gpr, result);
+	case TDG_VP_ENTER: /* no L2 VM to enter or to flush */
+	case TDG_VP_INVEPT:
+	case TDG_VP_INVVPID:
+		return TDX_OPERAND_INVALID | OPERAND_RCX;
+	default:
+		return TDX_OPERAND_INVALID | OPERAND_RAX;
+	}
+}
+
+enum guest_result guest_tdcall(struct guest *guest)
+{
+	struct tdx_guest_state *s = guest->vp->state;
+	uint64_t rax = s->gpr[TDX_RAX];
+	unsigned leaf = (unsigned)(rax & 0xffff), version = (unsigned)(rax >> 16 & 0xff);
+	enum guest_result result = GUEST_RESUME;
+	uint64_t status;
+
+	if (!(s->segment[TDX_CS].access_rights & CS_LONG) || guest_cpl(guest) != 0)
+		return guest_inject_gp(guest);
+	if (rax >> 24 != 0 || version > (leaf == TDG_VM_RD ? 1 : 0))
+		status = TDX_OPERAND_INVALID | OPERAND_RAX;
+	else if (leaf == TDG_VP_VMCALL)
+		return guest_vmcall(guest);
+	else
+		status = dispatch(guest, leaf, version == 1, &result);
+	if (status == TDCALL_UNDECIDED)
+		return result;
+	s->gpr[TDX_RAX] = status;
+	guest_skip_instruction(guest);
+	return GUEST_RESUME;
+}

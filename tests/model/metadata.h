@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the walking of metadata fields and their values. */
+#pragma once
+
+#include "tests/model/model.h"
+
+/* Element `offset` of the table entry that starts at `base_id`; false: it has no value now. */
+bool md_value(const struct md_query *query, uint64_t base_id, uint32_t offset, uint64_t *value);
+
+/* Takes over a whole element; refuses values that the field cannot have. */
+uint64_t md_set_value(const struct md_query *query, uint64_t base_id, uint32_t offset,
+		      uint64_t value);
