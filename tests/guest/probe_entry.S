@@ -23,6 +23,8 @@
 	.org	0x1f1
 setup_header:
 	.byte	SETUP_SECTS
+	.org	0x1f4
+	.long	payload_paragraphs	/* syssize */
 	.org	0x1fe
 	.word	0xaa55
 	.byte	0xeb, setup_header_end - (. + 1)
