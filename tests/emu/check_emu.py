@@ -107,6 +107,15 @@ DESTROY = [Step("destroy is accepted", send="destroy debian", expect="debian des
 AGAIN = [Step(f"{word} number {n}", send=f"{word} debian", expect=rf"debian {word}")
          for n in range(1, 21) for word in ("create", "destroy")]
 
+PROBE = pathlib.Path("guest/probe.bzimage")  # In the build folder.
+
+PROBED = [
+    Step("start is accepted", send="start debian", expect=r"debian started"),
+    Step("the probe starts in the TD", send="console debian", expect=r"^probe: started"),
+    Step("the TD is all that the probe wants", expect=r"^probe: \d+ passed, 0 failed$",
+         timeout=300),
+    Step("its power-off leads back to the shell")]
+
 REFUSED = [
     Step("TDX is refused by name", send="tdx-check", expect=r"^TDX is refused: \S.*"),
     Step("the shell answers", send="version", expect=r"^Redoubt \d+\.\d+"),
@@ -147,6 +156,9 @@ BOOTS = [
              expect=predicted_mrtd),
         Step("exits are counted by reason", send="exits debian", expect=r"^total +\d\d+"),
         *DESTROY, *ALL_BACK]),
+    Boot("probe, 1 vCPU", Options(kernel=PROBE), [*READY, *PROBED, *DESTROY]),
+    Boot("probe, 2 vCPUs", Options(kernel=PROBE, boot="grub", cpus=2, vcpus=2), [
+        *READY, *PROBED, *DESTROY]),
     Boot("uefi, create and destroy 20 times", Options(), [
         *READY, *COUNT_FREE, *AGAIN, *ALL_BACK]),
     Boot("grub, 2 CPUs", Options(boot="grub", cpus=2), [
@@ -276,7 +288,9 @@ def main():
     tap = Tap()
     for boot in BOOTS:
         if a.wanted in boot.name:
-            options = dataclasses.replace(boot.options, build=a.build.resolve())
+            build = a.build.resolve()
+            kernel = boot.options.kernel and build / boot.options.kernel
+            options = dataclasses.replace(boot.options, build=build, kernel=kernel)
             for _ in range(a.repeat):
                 run_boot(boot, options, tap)
     print(f"1..{tap.passed + tap.failed}")
