@@ -7,37 +7,35 @@
 #include "core/string.h"
 #include "mgmt/cmd_table.h"
 
-#define MAX_WORDS 8
-
-static void cmd_help(struct cmd_session *s, unsigned argc, char *const argv[]);
+static void cmd_help(struct cmd_session *s, const char *arg);
 
 /* clang-format off */
-const struct cmd cmd_table[] = {
-	{"help",       "[WORD]",  "lists the words, or explains one",           0, 1, false, cmd_help},
-	{"version",    "",        "versions of Redoubt and of the TDX module",  0, 0, false, cmd_version},
-	{"info",       "",        "the machine, the TDX module, the boot files", 0, 0, true, cmd_info},
-	{"list",       "",        "the TDs and their states",                   0, 0, true,  cmd_list},
-	{"create",     "NAME",    "builds a configured TD and measures it",     1, 1, false, cmd_create},
-	{"start",      "NAME",    "runs a TD, creates it first if need be",     1, 1, false, cmd_start},
-	{"destroy",    "NAME",    "ends a TD and takes its memory back",        1, 1, false, cmd_destroy},
-	{"console",    "NAME",    "joins a TD's console; Ctrl-] leaves it",     1, 1, false, cmd_console},
-	{"td-info",    "NAME",    "all about one TD",                           1, 1, true,  cmd_td_info},
-	{"exits",      "NAME",    "a TD's exits by reason",                     1, 1, true,  cmd_exits},
-	{"mem",        "",        "physical memory by owner, free KeyIDs",      0, 0, true,  cmd_mem},
-	{"tdx-check",  "",        "what TDX needs against what is here",        0, 0, true,  cmd_tdx_check},
+static const struct cmd cmd_table[] = {
+	{"help",       "[WORD]",  "lists the words, or explains one", false, cmd_help},
+	{"version",    "",        "versions of Redoubt and of the TDX module", false, cmd_version},
+	{"info",       "",        "the machine, the TDX module, the boot files", true, cmd_info},
+	{"list",       "",        "the TDs and their states", true, cmd_list},
+	{"create",     "NAME",    "builds a configured TD and measures it", false, cmd_create},
+	{"start",      "NAME",    "runs a TD, creates it first if need be", false, cmd_start},
+	{"destroy",    "NAME",    "ends a TD and takes its memory back", false, cmd_destroy},
+	{"console",    "NAME",    "joins a TD's console; Ctrl-] leaves it", false, cmd_console},
+	{"td-info",    "NAME",    "all about one TD", true, cmd_td_info},
+	{"exits",      "NAME",    "a TD's exits by reason", true, cmd_exits},
+	{"mem",        "",        "physical memory by owner, free KeyIDs", true, cmd_mem},
+	{"tdx-check",  "",        "what TDX needs against what is here", true, cmd_tdx_check},
 	{"log",        "[LEVEL]", "prints the log, or sets what the console shows: "
-				  "error, warn, info or debug",                 0, 1, false, cmd_log},
-	{"reboot",     "",        "ends all TDs and restarts the machine",      0, 0, false, cmd_reboot},
-	{"poweroff",   "",        "ends all TDs and does what on-exit says",    0, 0, false, cmd_poweroff},
-	{"panic-test", "",        "panics, to see what panic= does",            0, 0, false, cmd_panic_test},
+				  "error, warn, info or debug", false, cmd_log},
+	{"reboot",     "",        "ends all TDs and restarts the machine", false, cmd_reboot},
+	{"poweroff",   "",        "ends all TDs and does what on-exit says", false, cmd_poweroff},
+	{"panic-test", "",        "panics, to see what panic= does", false, cmd_panic_test},
 };
 /* clang-format on */
 
-const unsigned cmd_count = sizeof(cmd_table) / sizeof(cmd_table[0]);
+#define CMD_COUNT (sizeof(cmd_table) / sizeof(cmd_table[0]))
 
-const struct cmd *cmd_find(const char *name)
+static const struct cmd *find(const char *name)
 {
-	for (unsigned i = 0; i < cmd_count; i++)
+	for (unsigned i = 0; i < CMD_COUNT; i++)
 		if (strcmp(cmd_table[i].name, name) == 0)
 			return &cmd_table[i];
 	return NULL;
@@ -47,6 +45,9 @@ const struct cmd *cmd_find(const char *name)
 
 static void put(struct cmd_session *s, char c)
 {
+	/* The last column was padded, too. */
+	while (c == '\n' && s->out_length > 0 && s->out[s->out_length - 1] == ' ')
+		s->out_length--;
 	s->out[s->out_length++] = c;
 	if (c != '\n' && s->out_length < sizeof(s->out))
 		return;
@@ -83,34 +84,50 @@ static void print_json_text(struct cmd_session *s, const char *text)
 void cmd_record_begin(struct cmd_session *s)
 {
 	s->has_fields = false;
+	s->in_columns = false;
 	if (s->json)
 		cmd_print(s, "{");
 }
 
-static void print_json_key(struct cmd_session *s, const char *key)
+void cmd_row_begin(struct cmd_session *s)
 {
-	cmd_print(s, "%s\"%s\":", s->has_fields ? "," : "", key);
+	cmd_record_begin(s);
+	s->in_columns = !s->json;
+}
+
+/* What stands before a value: its key, and what divides it from the one before. */
+static void print_key(struct cmd_session *s, const char *key)
+{
+	if (s->json)
+		cmd_print(s, "%s\"%s\":", s->has_fields ? "," : "", key);
+	else if (!s->in_columns)
+		cmd_print(s, "%-18s ", key);
+	else if (s->has_fields)
+		cmd_print(s, " ");
 	s->has_fields = true;
+}
+
+static void end_value(struct cmd_session *s)
+{
+	if (!s->json && !s->in_columns)
+		cmd_print(s, "\n");
 }
 
 void cmd_record_text(struct cmd_session *s, const char *key, const char *value)
 {
-	if (!s->json) {
-		cmd_print(s, "%-18s %s\n", key, value);
-		return;
-	}
-	print_json_key(s, key);
-	print_json_text(s, value);
+	print_key(s, key);
+	if (s->json)
+		print_json_text(s, value);
+	else
+		cmd_print(s, "%-*s", s->in_columns ? CMD_TEXT_WIDTH : 0, value);
+	end_value(s);
 }
 
 void cmd_record_number(struct cmd_session *s, const char *key, uint64_t value)
 {
-	if (!s->json) {
-		cmd_print(s, "%-18s %lu\n", key, value);
-		return;
-	}
-	print_json_key(s, key);
-	cmd_print(s, "%lu", value);
+	print_key(s, key);
+	cmd_print(s, "%*lu", s->in_columns ? CMD_NUMBER_WIDTH : 0, value);
+	end_value(s);
 }
 
 void cmd_record_hex(struct cmd_session *s, const char *key, const uint8_t *bytes, size_t size)
@@ -123,8 +140,8 @@ void cmd_record_hex(struct cmd_session *s, const char *key, const uint8_t *bytes
 
 void cmd_record_end(struct cmd_session *s)
 {
-	if (s->json)
-		cmd_print(s, "}\n");
+	if (s->json || s->in_columns)
+		cmd_print(s, s->json ? "}\n" : "\n");
 }
 
 void cmd_hex(char text[CMD_HEX_MAX], const uint8_t *bytes, size_t size)
@@ -140,44 +157,25 @@ void cmd_hex(char text[CMD_HEX_MAX], const uint8_t *bytes, size_t size)
 
 /* ---- Lines ---- */
 
-/* Words of `line`, cut in place; more than `max` are counted, not stored. */
-static unsigned split(char *line, char *words[], unsigned max)
+/* Cuts the next word off *line; NULL at its end. */
+static char *next_word(char **line)
 {
-	unsigned count = 0;
+	char *word;
 
-	while (*line != '\0') {
-		if (*line == ' ' || *line == '\t') {
-			*line++ = '\0';
-			continue;
-		}
-		if (count < max)
-			words[count] = line;
-		count++;
-		while (*line != '\0' && *line != ' ' && *line != '\t')
-			line++;
-	}
-	return count;
-}
-
-/* Removes every -j; the number of words that are left. */
-static unsigned take_json_option(struct cmd_session *s, unsigned count, char *words[])
-{
-	unsigned kept = 0;
-
-	s->json = false;
-	for (unsigned i = 0; i < count; i++) {
-		if (strcmp(words[i], "-j") == 0)
-			s->json = true;
-		else
-			words[kept++] = words[i];
-	}
-	return kept;
+	while (**line == ' ' || **line == '\t')
+		++*line;
+	word = *line;
+	while (**line != '\0' && **line != ' ' && **line != '\t')
+		++*line;
+	if (**line != '\0')
+		*(*line)++ = '\0';
+	return *word != '\0' ? word : NULL;
 }
 
 static void print_unknown(struct cmd_session *s, const char *word)
 {
 	cmd_print(s, "%.40s: unknown command, expected one of:", word);
-	for (unsigned i = 0; i < cmd_count; i++)
+	for (unsigned i = 0; i < CMD_COUNT; i++)
 		cmd_print(s, " %s", cmd_table[i].name);
 	cmd_print(s, "\n");
 }
@@ -185,33 +183,39 @@ static void print_unknown(struct cmd_session *s, const char *word)
 static void print_usage(struct cmd_session *s, const struct cmd *c)
 {
 	cmd_print(s, "%s%s%s%s", c->name, c->has_json ? " [-j]" : "",
-		  c->arguments[0] != '\0' ? " " : "", c->arguments);
+		  c->usage[0] != '\0' ? " " : "", c->usage);
 }
 
 void cmd_execute(struct cmd_session *s, char *line)
 {
-	char *words[MAX_WORDS];
-	unsigned count = split(line, words, MAX_WORDS);
 	const struct cmd *c;
+	const char *arg = NULL;
+	const char *word = next_word(&line);
+	unsigned count = 0;
 
-	if (count == 0)
+	if (word == NULL)
 		return;
-	c = cmd_find(words[0]);
+	c = find(word);
 	if (c == NULL) {
-		print_unknown(s, words[0]);
+		print_unknown(s, word);
 		return;
 	}
-	if (count <= MAX_WORDS && c->has_json)
-		count = take_json_option(s, count, words);
-	else
-		s->json = false;
-	if (count - 1 < c->min_args || count - 1 > c->max_args) {
+	s->word = c->name;
+	s->json = false;
+	for (word = next_word(&line); word != NULL; word = next_word(&line)) {
+		if (c->has_json && strcmp(word, "-j") == 0)
+			s->json = true;
+		else if (count++ == 0)
+			arg = word;
+	}
+	if (count > (c->usage[0] != '\0') ||
+	    (count == 0 && c->usage[0] != '\0' && c->usage[0] != '[')) {
 		cmd_print(s, "%s: expected '", c->name);
 		print_usage(s, c);
-		cmd_print(s, "', found %u argument%s\n", count - 1, count == 2 ? "" : "s");
+		cmd_print(s, "', found %u argument%s\n", count, count == 1 ? "" : "s");
 		return;
 	}
-	c->run(s, count, words);
+	c->run(s, arg);
 }
 
 bool cmd_continue(struct cmd_session *s)
@@ -221,14 +225,14 @@ bool cmd_continue(struct cmd_session *s)
 	return s->rest != NULL;
 }
 
-static void cmd_help(struct cmd_session *s, unsigned argc, char *const argv[])
+static void cmd_help(struct cmd_session *s, const char *arg)
 {
 	const struct cmd *c;
 
-	if (argc == 2) {
-		c = cmd_find(argv[1]);
+	if (arg != NULL) {
+		c = find(arg);
 		if (c == NULL) {
-			print_unknown(s, argv[1]);
+			print_unknown(s, arg);
 			return;
 		}
 		print_usage(s, c);
@@ -237,8 +241,8 @@ static void cmd_help(struct cmd_session *s, unsigned argc, char *const argv[])
 			cmd_print(s, "-j: answers with one JSON object a line\n");
 		return;
 	}
-	for (unsigned i = 0; i < cmd_count; i++)
-		cmd_print(s, "%-10s %-8s %s\n", cmd_table[i].name, cmd_table[i].arguments,
+	for (unsigned i = 0; i < CMD_COUNT; i++)
+		cmd_print(s, "%-10s %-8s %s\n", cmd_table[i].name, cmd_table[i].usage,
 			  cmd_table[i].help);
 }
 

@@ -62,8 +62,10 @@ struct cmd_session {
 	void (*emit)(const char *text, size_t length);
 	vm_console_fn console_emit;
 
+	const char *word;                    /* the command's name */
 	bool json;                           /* -j was given */
 	bool has_fields;                     /* of the record being printed */
+	bool in_columns;                     /* the record is a line of a table for people */
 	char attached[TD_NAME_MAX];          /* the TD whose console has the keyboard, or "" */
 	bool (*rest)(struct cmd_session *s); /* of a long command; false at its end */
 	struct cmd_digests digests;

@@ -27,12 +27,11 @@ static void module_version(const struct tdx_module_info *m, char *text, size_t s
 		(void)format(text, size, "none");
 }
 
-void cmd_version(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_version(struct cmd_session *s, const char *arg)
 {
 	char text[48];
 
-	(void)argc;
-	(void)argv;
+	(void)arg;
 	module_version(s->ops->tdx_module_info(), text, sizeof(text));
 	cmd_print(s, "Redoubt " REDOUBT_VERSION "\nTDX module %s\n", text);
 }
@@ -73,18 +72,12 @@ static void print_machine(struct cmd_session *s)
 static void print_boot_module(struct cmd_session *s, unsigned i)
 {
 	const struct boot_module *module = &s->bi->modules[i];
-	char text[CMD_HEX_MAX];
 
-	if (s->json) {
-		cmd_record_begin(s);
-		cmd_record_text(s, "file", module->name);
-		cmd_record_number(s, "bytes", module->size);
-		cmd_record_hex(s, "sha384", s->digests.sha384[i], SHA384_DIGEST_SIZE);
-		cmd_record_end(s);
-		return;
-	}
-	cmd_hex(text, s->digests.sha384[i], SHA384_DIGEST_SIZE);
-	cmd_print(s, "file %s: %lu bytes, SHA-384 %s\n", module->name, module->size, text);
+	cmd_row_begin(s);
+	cmd_record_text(s, "file", module->name);
+	cmd_record_number(s, "bytes", module->size);
+	cmd_record_hex(s, "sha384", s->digests.sha384[i], SHA384_DIGEST_SIZE);
+	cmd_record_end(s);
 }
 
 /* Hashes a piece of the next module that has no digest. */
@@ -117,22 +110,20 @@ static bool continue_info(struct cmd_session *s)
 	return false;
 }
 
-void cmd_info(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_info(struct cmd_session *s, const char *arg)
 {
-	(void)argc;
-	(void)argv;
+	(void)arg;
 	print_machine(s);
 	s->rest = continue_info;
 }
 
 /* ---- mem ---- */
 
-void cmd_mem(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_mem(struct cmd_session *s, const char *arg)
 {
 	uint64_t bytes[FRAME_OWNER_COUNT];
 
-	(void)argc;
-	(void)argv;
+	(void)arg;
 	frame_account(bytes);
 	cmd_record_begin(s);
 	for (unsigned i = 0; i < FRAME_OWNER_COUNT; i++)
@@ -150,27 +141,23 @@ static void check_row(void *ctx, const struct tdx_check *row)
 {
 	struct cmd_session *s = ctx;
 
-	if (s->json) {
-		cmd_record_begin(s);
-		cmd_record_text(s, "check", row->name);
-		cmd_record_text(s, "result", row->ok ? "ok" : "missing");
-		cmd_record_text(s, "found", row->found);
-		cmd_record_text(s, "needed", row->needed);
-		cmd_record_text(s, "hint", row->hint);
-		cmd_record_end(s);
-		return;
-	}
-	cmd_print(s, "%-7s %s: found %s, needed %s%s%s\n", row->ok ? "ok" : "MISSING",
-		  row->name, row->found, row->needed,
-		  row->hint[0] != '\0' && !row->ok ? "; " : "", row->ok ? "" : row->hint);
+	cmd_row_begin(s);
+	cmd_record_text(s, "check", row->name);
+	cmd_record_text(s, "result", row->ok ? "ok" : "missing");
+	cmd_record_text(s, "found", row->found);
+	cmd_record_text(s, "needed", row->needed);
+	cmd_record_text(s, "hint", row->ok ? "" : row->hint);
+	cmd_record_end(s);
 }
 
-void cmd_tdx_check(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_tdx_check(struct cmd_session *s, const char *arg)
 {
 	const struct tdx_module_info *m = s->ops->tdx_module_info();
 
-	(void)argc;
-	(void)argv;
+	(void)arg;
+	if (!s->json)
+		cmd_print(s, "%-16s %-16s %-16s %-16s %s\n", "CHECK", "RESULT", "FOUND",
+			  "NEEDED", "HINT");
 	s->ops->tdx_check_each(check_row, s);
 	if (s->json)
 		return;
@@ -184,22 +171,22 @@ void cmd_tdx_check(struct cmd_session *s, unsigned argc, char *const argv[])
 
 static void log_line(void *ctx, const char *line) { cmd_print(ctx, "%s\n", line); }
 
-void cmd_log(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_log(struct cmd_session *s, const char *arg)
 {
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
 
-	if (argc == 1) {
+	if (arg == NULL) {
 		log_replay(log_line, s);
 		return;
 	}
 	for (unsigned i = 0; i < 4; i++) {
-		if (strcmp(argv[1], levels[i]) == 0) {
+		if (strcmp(arg, levels[i]) == 0) {
 			log_threshold = (enum log_level)i;
 			cmd_print(s, "log level %s\n", levels[i]);
 			return;
 		}
 	}
-	cmd_print(s, "log: expected error, warn, info or debug, found '%.40s'\n", argv[1]);
+	cmd_print(s, "log: expected error, warn, info or debug, found '%.40s'\n", arg);
 }
 
 /* ---- The end ---- */
@@ -211,26 +198,23 @@ static void end_machine(struct cmd_session *s, enum power_action action)
 	s->ops->power_end(action, EXIT_CODE_REQUESTED);
 }
 
-void cmd_reboot(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_reboot(struct cmd_session *s, const char *arg)
 {
-	(void)argc;
-	(void)argv;
+	(void)arg;
 	cmd_print(s, "rebooting\n");
 	end_machine(s, POWER_REBOOT);
 }
 
-void cmd_poweroff(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_poweroff(struct cmd_session *s, const char *arg)
 {
-	(void)argc;
-	(void)argv;
+	(void)arg;
 	cmd_print(s, "powering off\n");
 	end_machine(s, s->config->on_exit);
 }
 
-void cmd_panic_test(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_panic_test(struct cmd_session *s, const char *arg)
 {
 	(void)s;
-	(void)argc;
-	(void)argv;
+	(void)arg;
 	panic("asked for by panic-test");
 }

@@ -6,24 +6,24 @@
 
 struct cmd {
 	const char *name;
-	const char *arguments; /* as people write them, e.g. "NAME" */
+	const char *usage; /* the argument: none if empty, optional if in brackets */
 	const char *help;
-	unsigned min_args, max_args;
 	bool has_json;
-	void (*run)(struct cmd_session *s, unsigned argc, char *const argv[]);
+	void (*run)(struct cmd_session *s, const char *arg); /* NULL: not given */
 };
-
-extern const struct cmd cmd_table[];
-extern const unsigned cmd_count;
-
-const struct cmd *cmd_find(const char *name);
 
 void cmd_print(struct cmd_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #define CMD_TEXT_MAX 400 /* of one cmd_print(); more is cut */
 
-/* One answer: "key value" lines for people, one JSON object on a line after -j. */
+/*
+ * One answer: "key value" lines for people, one JSON object on a line after -j. A row is
+ * a line of values for people, in columns of CMD_TEXT_WIDTH and CMD_NUMBER_WIDTH.
+ */
+#define CMD_TEXT_WIDTH   16
+#define CMD_NUMBER_WIDTH 12
 void cmd_record_begin(struct cmd_session *s);
+void cmd_row_begin(struct cmd_session *s);
 void cmd_record_text(struct cmd_session *s, const char *key, const char *value);
 void cmd_record_number(struct cmd_session *s, const char *key, uint64_t value);
 void cmd_record_hex(struct cmd_session *s, const char *key, const uint8_t *bytes, size_t size);
@@ -35,20 +35,20 @@ void cmd_record_end(struct cmd_session *s);
 void cmd_hex(char text[CMD_HEX_MAX], const uint8_t *bytes, size_t size);
 
 /* cmd_td.c */
-void cmd_list(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_create(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_start(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_destroy(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_console(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_td_info(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_exits(struct cmd_session *s, unsigned argc, char *const argv[]);
+void cmd_list(struct cmd_session *s, const char *arg);
+void cmd_create(struct cmd_session *s, const char *arg);
+void cmd_start(struct cmd_session *s, const char *arg);
+void cmd_destroy(struct cmd_session *s, const char *arg);
+void cmd_console(struct cmd_session *s, const char *arg);
+void cmd_td_info(struct cmd_session *s, const char *arg);
+void cmd_exits(struct cmd_session *s, const char *arg);
 
 /* cmd_machine.c */
-void cmd_version(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_info(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_mem(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_tdx_check(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_log(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_reboot(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_poweroff(struct cmd_session *s, unsigned argc, char *const argv[]);
-void cmd_panic_test(struct cmd_session *s, unsigned argc, char *const argv[]);
+void cmd_version(struct cmd_session *s, const char *arg);
+void cmd_info(struct cmd_session *s, const char *arg);
+void cmd_mem(struct cmd_session *s, const char *arg);
+void cmd_tdx_check(struct cmd_session *s, const char *arg);
+void cmd_log(struct cmd_session *s, const char *arg);
+void cmd_reboot(struct cmd_session *s, const char *arg);
+void cmd_poweroff(struct cmd_session *s, const char *arg);
+void cmd_panic_test(struct cmd_session *s, const char *arg);

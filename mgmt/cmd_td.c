@@ -33,20 +33,20 @@ static void explain_unknown(const struct cmd_session *s, const char *name, struc
 }
 
 /* The TD, if it exists; otherwise one line that says what does. */
-static bool get_existing(struct cmd_session *s, char *const argv[], struct vm_info *info)
+static bool get_existing(struct cmd_session *s, const char *name, struct vm_info *info)
 {
 	struct vm_error why;
 
-	if (s->ops->vm_get(argv[1], info) == STATUS_OK)
+	if (s->ops->vm_get(name, info) == STATUS_OK)
 		return true;
-	if (find_config(s, argv[1]) != NULL)
+	if (find_config(s, name) != NULL)
 		(void)format(
 			why.text, sizeof(why.text),
 			"TD '%s' is not created, expected 'create %s' or 'start %s' before",
-			argv[1], argv[1], argv[1]);
+			name, name, name);
 	else
-		explain_unknown(s, argv[1], &why);
-	cmd_print(s, "%s: %s\n", argv[0], why.text);
+		explain_unknown(s, name, &why);
+	cmd_print(s, "%s: %s\n", s->word, why.text);
 	return false;
 }
 
@@ -96,58 +96,54 @@ enum status cmd_start_td(struct cmd_session *s, const char *name, struct vm_erro
 	return explain(s->ops->vm_start(name, why), why);
 }
 
-void cmd_create(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_create(struct cmd_session *s, const char *arg)
 {
 	struct vm_error why;
 	struct vm_info info;
 	char mrtd[CMD_HEX_MAX];
 
-	(void)argc;
-	if (create_td(s, argv[1], &why) != STATUS_OK) {
+	if (create_td(s, arg, &why) != STATUS_OK) {
 		cmd_print(s, "create: %s\n", why.text);
 		return;
 	}
-	if (s->ops->vm_get(argv[1], &info) != STATUS_OK)
+	if (s->ops->vm_get(arg, &info) != STATUS_OK)
 		return;
 	cmd_hex(mrtd, info.mrtd, sizeof(info.mrtd));
-	cmd_print(s, "%s created: MRTD %s, %lu SEAMCALLs\n", argv[1],
+	cmd_print(s, "%s created: MRTD %s, %lu SEAMCALLs\n", arg,
 		  info.has_mrtd ? mrtd : "unknown", info.create_seamcalls);
 }
 
-void cmd_start(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_start(struct cmd_session *s, const char *arg)
 {
 	struct vm_error why;
 
-	(void)argc;
-	if (cmd_start_td(s, argv[1], &why) == STATUS_OK)
-		cmd_print(s, "%s started\n", argv[1]);
+	if (cmd_start_td(s, arg, &why) == STATUS_OK)
+		cmd_print(s, "%s started\n", arg);
 	else
 		cmd_print(s, "start: %s\n", why.text);
 }
 
-void cmd_destroy(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_destroy(struct cmd_session *s, const char *arg)
 {
 	struct vm_error why = {.text = ""};
 	struct vm_info info;
 
-	(void)argc;
-	if (!get_existing(s, argv, &info))
+	if (!get_existing(s, arg, &info))
 		return;
-	if (explain(s->ops->vm_destroy(argv[1], &why), &why) == STATUS_OK)
-		cmd_print(s, "%s destroyed: its KeyID is free, its memory follows\n", argv[1]);
+	if (explain(s->ops->vm_destroy(arg, &why), &why) == STATUS_OK)
+		cmd_print(s, "%s destroyed: its KeyID is free, its memory follows\n", arg);
 	else
 		cmd_print(s, "destroy: %s\n", why.text);
 }
 
 /* ---- Console ---- */
 
-void cmd_console(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_console(struct cmd_session *s, const char *arg)
 {
 	struct vm_info info;
 	enum status st;
 
-	(void)argc;
-	if (!get_existing(s, argv, &info))
+	if (!get_existing(s, arg, &info))
 		return;
 	cmd_print(s, "console of %s, Ctrl-] leaves it\n", info.name);
 	st = s->ops->vm_console_attach(info.name, s->console_emit);
@@ -177,20 +173,15 @@ static void state_text(const struct vm_info *info, char *text, size_t size)
 
 static void list_row(struct cmd_session *s, const char *state, const struct vm_info *info)
 {
-	if (s->json) {
-		cmd_record_begin(s);
-		cmd_record_text(s, "name", info->name);
-		cmd_record_text(s, "state", state);
-		cmd_record_number(s, "vcpus", info->vcpus);
-		cmd_record_number(s, "memory_bytes", info->memory);
-		cmd_record_number(s, "keyid", info->hkid);
-		cmd_record_number(s, "exits", info->exits);
-		cmd_record_text(s, "reason", info->reason);
-		cmd_record_end(s);
-		return;
-	}
-	cmd_print(s, "%-16s %-10s %5u %8luM %5u %10lu %s\n", info->name, state, info->vcpus,
-		  info->memory >> 20, info->hkid, info->exits, info->reason);
+	cmd_row_begin(s);
+	cmd_record_text(s, "name", info->name);
+	cmd_record_text(s, "state", state);
+	cmd_record_number(s, "vcpus", info->vcpus);
+	cmd_record_number(s, "memory_mib", info->memory >> 20);
+	cmd_record_number(s, "keyid", info->hkid);
+	cmd_record_number(s, "exits", info->exits);
+	cmd_record_text(s, "reason", info->reason);
+	cmd_record_end(s);
 }
 
 static void list_td(void *ctx, const struct vm_info *info)
@@ -201,13 +192,12 @@ static void list_td(void *ctx, const struct vm_info *info)
 	list_row(ctx, state, info);
 }
 
-void cmd_list(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_list(struct cmd_session *s, const char *arg)
 {
-	(void)argc;
-	(void)argv;
+	(void)arg;
 	if (!s->json)
-		cmd_print(s, "%-16s %-10s %5s %9s %5s %10s %s\n", "NAME", "STATE", "VCPUS",
-			  "MEMORY", "KEYID", "EXITS", "REASON");
+		cmd_print(s, "%-16s %-16s %12s %12s %12s %12s %s\n", "NAME", "STATE", "VCPUS",
+			  "MEMORY/MIB", "KEYID", "EXITS", "REASON");
 	s->ops->vm_each(list_td, s);
 	for (unsigned i = 0; i < s->config->td_count; i++) {
 		const struct td_config *config = &s->config->tds[i];
@@ -221,13 +211,12 @@ void cmd_list(struct cmd_session *s, unsigned argc, char *const argv[])
 	}
 }
 
-void cmd_td_info(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_td_info(struct cmd_session *s, const char *arg)
 {
 	struct vm_info info;
 	char state[16];
 
-	(void)argc;
-	if (!get_existing(s, argv, &info))
+	if (!get_existing(s, arg, &info))
 		return;
 	state_text(&info, state, sizeof(state));
 	cmd_record_begin(s);
@@ -249,7 +238,6 @@ void cmd_td_info(struct cmd_session *s, unsigned argc, char *const argv[])
 
 struct exits_context {
 	struct cmd_session *session;
-	const char *name;
 	uint64_t total;
 };
 
@@ -259,29 +247,23 @@ static void exits_row(void *ctx, const char *reason, uint64_t count)
 	struct cmd_session *s = c->session;
 
 	c->total += count;
-	if (!s->json) {
-		cmd_print(s, "%-32s %lu\n", reason, count);
-		return;
-	}
-	cmd_record_begin(s);
-	cmd_record_text(s, "name", c->name);
-	cmd_record_text(s, "reason", reason);
+	cmd_row_begin(s);
 	cmd_record_number(s, "count", count);
+	cmd_record_text(s, "reason", reason);
 	cmd_record_end(s);
 }
 
-void cmd_exits(struct cmd_session *s, unsigned argc, char *const argv[])
+void cmd_exits(struct cmd_session *s, const char *arg)
 {
-	struct exits_context c = {.session = s, .name = argv[1]};
+	struct exits_context c = {.session = s};
 	struct vm_info info;
 	enum status st;
 
-	(void)argc;
-	if (!get_existing(s, argv, &info))
+	if (!get_existing(s, arg, &info))
 		return;
-	st = s->ops->vm_exits_each(argv[1], exits_row, &c);
+	st = s->ops->vm_exits_each(arg, exits_row, &c);
 	if (st != STATUS_OK)
-		cmd_print(s, "exits: %s: %s\n", argv[1], status_name(st));
+		cmd_print(s, "exits: %s: %s\n", arg, status_name(st));
 	else if (!s->json)
-		cmd_print(s, "%-32s %lu\n", "total", c.total);
+		exits_row(&c, "total", c.total);
 }

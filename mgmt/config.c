@@ -6,11 +6,11 @@
 #include "core/addr.h"
 #include "core/string.h"
 
-#define MIN_VCPUS  1
 #define MAX_VCPUS  64
 #define MIN_MEMORY (UINT64_C(128) << 20)
 #define MAX_MEMORY (UINT64_C(16) << 40)
 #define MAX_BAUD   115200
+#define MAX_PORT   0xfff8 /* a 16550 has eight registers */
 
 /* A file of the wrong kind is wrong on every line; this many messages will do. */
 #define MAX_MESSAGES 32
@@ -32,9 +32,8 @@ struct parser {
 	config_error_fn on_error;
 	void *ctx;
 	enum section section;
-	struct td_config *td;  /* of SECTION_TD */
-	unsigned seen_redoubt; /* keys that were set, by index into their table */
-	unsigned seen_td;
+	struct td_config *td; /* of SECTION_TD */
+	unsigned seen;        /* keys of this section, bits by index */
 	bool had_redoubt;
 	unsigned autostart_line;
 };
@@ -138,289 +137,232 @@ static bool take_number(struct span *s, unsigned base, uint64_t max, uint64_t *o
 
 /* ---- Messages ---- */
 
-struct message {
-	char text[MESSAGE_MAX];
-	size_t length;
-};
-
-static void add_char(struct message *m, char c)
+/* The text for a message: printable, and cut when long. */
+static void quote(char text[FOUND_MAX + 4], struct span s)
 {
-	if (m->length + 1 < sizeof(m->text))
-		m->text[m->length++] = c;
-	m->text[m->length] = '\0';
-}
+	size_t n = s.length < FOUND_MAX ? s.length : FOUND_MAX;
 
-static void add(struct message *m, const char *s)
-{
-	while (*s != '\0')
-		add_char(m, *s++);
-}
-
-static void add_number(struct message *m, unsigned v)
-{
-	if (v >= 10)
-		add_number(m, v / 10);
-	add_char(m, (char)('0' + v % 10));
-}
-
-static void add_span(struct message *m, struct span s)
-{
-	for (size_t i = 0; i < s.length && i < FOUND_MAX; i++)
-		add_char(m, s.at[i] >= ' ' && s.at[i] <= '~' ? s.at[i] : '?');
-	if (s.length > FOUND_MAX)
-		add(m, "...");
+	for (size_t i = 0; i < n; i++)
+		text[i] = s.at[i] >= ' ' && s.at[i] <= '~' ? s.at[i] : '?';
+	(void)string_copy(text + n, 4, s.length > FOUND_MAX ? "..." : "");
 }
 
 /* "redoubt.cfg:LINE: WHAT: expected EXPECTED, found 'FOUND'" */
 static void mistake(struct parser *p, unsigned line, struct span what, const char *expected,
 		    struct span found)
 {
-	struct message m = {.length = 0};
+	char message[MESSAGE_MAX], what_text[FOUND_MAX + 4], found_text[FOUND_MAX + 4];
 
 	p->out->error_count++;
 	if (p->on_error == NULL || p->out->error_count > MAX_MESSAGES)
 		return;
-	add(&m, "redoubt.cfg:");
-	add_number(&m, line);
-	add(&m, ": ");
-	add_span(&m, what);
-	add(&m, ": expected ");
-	add(&m, expected);
-	if (p->out->error_count == MAX_MESSAGES)
-		add(&m, " (further mistakes are not shown)");
-	add(&m, ", found '");
-	add_span(&m, found);
-	add(&m, "'");
-	p->on_error(p->ctx, m.text);
+	quote(what_text, what);
+	quote(found_text, found);
+	(void)format(message, sizeof(message), "redoubt.cfg:%u: %s: expected %s%s, found '%s'",
+		     line, what_text, expected,
+		     p->out->error_count == MAX_MESSAGES ? " (further mistakes are not shown)"
+							 : "",
+		     found_text);
+	p->on_error(p->ctx, message);
 }
 
-/* ---- Values ---- */
+/* ---- Values: each setter takes all or nothing ---- */
 
-static bool one_of(struct span v, const char *const *words, unsigned count, unsigned *index)
+/* Place of `v` in a list that NULL ends, or -1. */
+static int index_of(struct span v, const char *const words[])
 {
-	for (*index = 0; *index < count; ++*index)
-		if (span_is(v, words[*index]))
-			return true;
-	return false;
+	for (int i = 0; words[i] != NULL; i++)
+		if (span_is(v, words[i]))
+			return i;
+	return -1;
 }
 
-static bool set_console(struct config *c, struct td_config *td, struct span v)
+static bool port_of(struct span v, uint64_t *port)
+{
+	static const char *const names[] = {"com1", "com2", NULL};
+	static const uint16_t ports[] = {0x3f8, 0x2f8};
+	int i = index_of(v, names);
+
+	if (i >= 0) {
+		*port = ports[i];
+		return true;
+	}
+	if (v.length < 3 || memcmp(v.at, "0x", 2) != 0)
+		return false;
+	v = skip(v, 2);
+	return take_number(&v, 16, MAX_PORT, port) && v.length == 0 && *port != 0;
+}
+
+static bool set_console(struct parser *p, struct span v)
 {
 	struct span baud_text;
 	struct span port_text = trim(cut(v, ',', &baud_text));
 	bool has_baud = baud_text.at != port_text.at + port_text.length;
-	uint64_t port, baud = c->console_baud;
+	uint64_t port, baud = p->out->console_baud;
 
-	(void)td;
-	if (span_is(port_text, "com1")) {
-		port = 0x3f8;
-	} else if (span_is(port_text, "com2")) {
-		port = 0x2f8;
-	} else {
-		if (port_text.length < 3 || memcmp(port_text.at, "0x", 2) != 0)
-			return false;
-		port_text = skip(port_text, 2);
-		/* A 16550 has eight registers. */
-		if (!take_number(&port_text, 16, 0xfff8, &port) || port_text.length > 0 ||
-		    port == 0)
-			return false;
-	}
+	if (!port_of(port_text, &port))
+		return false;
 	baud_text = trim(baud_text);
 	if (has_baud && (!take_number(&baud_text, 10, MAX_BAUD, &baud) ||
 			 baud_text.length > 0 || baud == 0 || MAX_BAUD % baud != 0))
 		return false;
-	c->console_port = (uint16_t)port;
-	c->console_baud = (uint32_t)baud;
+	p->out->console_port = (uint16_t)port;
+	p->out->console_baud = (uint32_t)baud;
 	return true;
 }
 
-static bool set_log(struct config *c, struct td_config *td, struct span v)
+static bool set_log(struct parser *p, struct span v)
 {
-	static const char *const levels[] = {"error", "warn", "info", "debug"};
-	unsigned i;
+	static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+	int i = index_of(v, levels);
 
-	(void)td;
-	if (!one_of(v, levels, 4, &i))
-		return false;
-	c->log = (enum log_level)i;
-	return true;
+	if (i >= 0)
+		p->out->log = (enum log_level)i;
+	return i >= 0;
 }
 
-static bool set_autostart(struct config *c, struct td_config *td, struct span v)
+static bool set_autostart(struct parser *p, struct span v)
 {
-	(void)td;
-	return span_copy(v, c->autostart, sizeof(c->autostart));
+	p->autostart_line = p->line;
+	return span_copy(v, p->out->autostart, sizeof(p->out->autostart));
 }
 
-static bool power_action_of(struct span v, enum power_action *out)
+static bool set_power_action(enum power_action *action, struct span v)
 {
-	static const char *const actions[] = {"poweroff", "reboot", "port 0xf4", "halt"};
-	unsigned i;
+	static const char *const actions[] = {"poweroff", "reboot", "port 0xf4", "halt", NULL};
+	int i = index_of(v, actions);
 
-	if (!one_of(v, actions, 4, &i))
-		return false;
-	*out = (enum power_action)i;
-	return true;
+	if (i >= 0)
+		*action = (enum power_action)i;
+	return i >= 0;
 }
 
-static bool set_on_exit(struct config *c, struct td_config *td, struct span v)
+static bool set_on_exit(struct parser *p, struct span v)
 {
-	(void)td;
-	return power_action_of(v, &c->on_exit);
+	return set_power_action(&p->out->on_exit, v);
 }
 
-static bool set_panic(struct config *c, struct td_config *td, struct span v)
+static bool set_panic(struct parser *p, struct span v)
 {
-	(void)td;
-	return power_action_of(v, &c->on_panic);
+	return set_power_action(&p->out->on_panic, v);
 }
 
-static bool is_file_name(struct span v)
+static bool set_file(char name[BOOT_NAME_MAX], struct span v)
 {
 	for (size_t i = 0; i < v.length; i++)
 		if (is_blank(v.at[i]))
 			return false;
-	return v.length > 0 && v.length < BOOT_NAME_MAX;
+	return v.length > 0 && span_copy(v, name, BOOT_NAME_MAX);
 }
 
-static bool set_kernel(struct config *c, struct td_config *td, struct span v)
+static bool set_kernel(struct parser *p, struct span v) { return set_file(p->td->kernel, v); }
+static bool set_initrd(struct parser *p, struct span v) { return set_file(p->td->initrd, v); }
+
+static bool set_cmdline(struct parser *p, struct span v)
 {
-	(void)c;
-	return is_file_name(v) && span_copy(v, td->kernel, sizeof(td->kernel));
+	return span_copy(v, p->td->cmdline, sizeof(p->td->cmdline));
 }
 
-static bool set_initrd(struct config *c, struct td_config *td, struct span v)
-{
-	(void)c;
-	return is_file_name(v) && span_copy(v, td->initrd, sizeof(td->initrd));
-}
-
-static bool set_cmdline(struct config *c, struct td_config *td, struct span v)
-{
-	(void)c;
-	return span_copy(v, td->cmdline, sizeof(td->cmdline));
-}
-
-static bool set_vcpus(struct config *c, struct td_config *td, struct span v)
+static bool set_vcpus(struct parser *p, struct span v)
 {
 	uint64_t n;
 
-	(void)c;
-	if (!take_number(&v, 10, MAX_VCPUS, &n) || v.length > 0 || n < MIN_VCPUS)
+	if (!take_number(&v, 10, MAX_VCPUS, &n) || v.length > 0 || n == 0)
 		return false;
-	td->vcpus = (uint32_t)n;
+	p->td->vcpus = (uint32_t)n;
 	return true;
 }
 
-static bool set_memory(struct config *c, struct td_config *td, struct span v)
+static bool set_memory(struct parser *p, struct span v)
 {
-	unsigned shift = 0;
+	static const char *const units[] = {"", "K", "M", "G", NULL};
 	uint64_t n;
+	int unit;
 
-	(void)c;
-	if (!take_number(&v, 10, MAX_MEMORY, &n) || v.length > 1)
+	if (!take_number(&v, 10, MAX_MEMORY, &n))
 		return false;
-	if (v.length == 1) {
-		const char *unit = v.at[0] == '\0' ? NULL : strchr("KMG", v.at[0]);
-
-		if (unit == NULL)
-			return false;
-		shift = *unit == 'K' ? 10 : *unit == 'M' ? 20 : 30;
-	}
-	if (n > MAX_MEMORY >> shift || (n << shift) < MIN_MEMORY || (n << shift) % SIZE_2M != 0)
+	unit = index_of(v, units);
+	if (unit < 0 || n > MAX_MEMORY >> (10 * unit))
 		return false;
-	td->memory = n << shift;
+	n <<= 10 * unit;
+	if (n < MIN_MEMORY || n % SIZE_2M != 0)
+		return false;
+	p->td->memory = n;
 	return true;
 }
 
-static bool set_attributes(struct config *c, struct td_config *td, struct span v)
+static bool set_attributes(struct parser *p, struct span v)
 {
-	static const char *const words[] = {"sept-ve-disable", "debug", "pks", "perfmon"};
-	static const uint64_t bits[] = {TD_ATTR_SEPT_VE_DISABLE, TD_ATTR_DEBUG, TD_ATTR_PKS,
+	static const char *const words[] = {"none", "sept-ve-disable", "debug",
+					    "pks",  "perfmon",         NULL};
+	static const uint64_t bits[] = {0, TD_ATTR_SEPT_VE_DISABLE, TD_ATTR_DEBUG, TD_ATTR_PKS,
 					TD_ATTR_PERFMON};
-	struct span word;
+	struct span word = next_word(&v);
 	uint64_t attributes = 0;
-	unsigned i;
+	int i;
 
-	(void)c;
-	if (!span_is(v, "none")) {
-		for (word = next_word(&v); word.length > 0; word = next_word(&v)) {
-			if (!one_of(word, words, 4, &i))
-				return false;
-			attributes |= bits[i];
-		}
-		if (attributes == 0)
+	do {
+		i = index_of(word, words);
+		/* `none` stands alone. */
+		if (i < 0 || (i == 0 && (attributes != 0 || v.length > 0)))
 			return false;
-	}
-	td->attributes = attributes;
+		attributes |= bits[i];
+		word = next_word(&v);
+	} while (word.length > 0);
+	p->td->attributes = attributes;
 	return true;
 }
 
 /* ---- Keys ---- */
 
-struct key {
-	const char *name;
-	const char *expected;
-	bool (*set)(struct config *c, struct td_config *td, struct span v); /* all or nothing */
-};
-
 #define POWER_WORDS "poweroff, reboot, port 0xf4 or halt"
+#define FILE_WORDS  "one file name of at most 63 characters"
 
 /* clang-format off */
-static const struct key redoubt_keys[] = {
-	{"console",   "com1, com2 or 0xPORT, and perhaps ,BAUD dividing 115200", set_console},
-	{"log",       "error, warn, info or debug",                              set_log},
-	{"autostart", "names of [td NAME] sections, 127 characters at most",     set_autostart},
-	{"on-exit",   POWER_WORDS,                                               set_on_exit},
-	{"panic",     POWER_WORDS,                                               set_panic},
-};
-
-static const struct key td_keys[] = {
-	{"kernel",     "one file name of at most 63 characters",                 set_kernel},
-	{"initrd",     "one file name of at most 63 characters",                 set_initrd},
-	{"cmdline",    "at most 2047 characters",                                set_cmdline},
-	{"vcpus",      "a number from 1 to 64",                                  set_vcpus},
+static const struct key {
+	const char *name;
+	const char *expected;
+	bool (*set)(struct parser *p, struct span v);
+	bool may_be_empty;
+} keys[] = {
+	{"console",   "com1, com2 or 0xPORT, and perhaps ,BAUD dividing 115200", set_console, false},
+	{"log",       "error, warn, info or debug",                              set_log, false},
+	{"autostart", "names of [td NAME] sections, 127 characters at most", set_autostart, false},
+	{"on-exit",   POWER_WORDS,                                           set_on_exit, false},
+	{"panic",     POWER_WORDS,                                           set_panic, false},
+	/* of [td NAME], from FIRST_TD_KEY on */
+	{"kernel",     FILE_WORDS,                                           set_kernel, false},
+	{"initrd",     FILE_WORDS,                                           set_initrd, false},
+	{"cmdline",    "at most 2047 characters",                            set_cmdline, true},
+	{"vcpus",      "a number from 1 to 64",                              set_vcpus, false},
 	{"memory",     "SIZE like 512M (K, M or G), a multiple of 2M from 128M to 16384G",
-									         set_memory},
-	{"attributes", "none, or some of sept-ve-disable, debug, pks, perfmon",  set_attributes},
+									     set_memory, false},
+	{"attributes", "none, or some of sept-ve-disable, debug, pks, perfmon",
+									     set_attributes, false},
 };
 /* clang-format on */
 
-#define REDOUBT_KEY_COUNT (sizeof(redoubt_keys) / sizeof(redoubt_keys[0]))
-#define TD_KEY_COUNT      (sizeof(td_keys) / sizeof(td_keys[0]))
-
-#define CMDLINE_KEY 2 /* The only key whose value may be empty. */
+#define KEY_COUNT    ((unsigned)(sizeof(keys) / sizeof(keys[0])))
+#define FIRST_TD_KEY 5U
 
 static void set_key(struct parser *p, struct span name, struct span value)
 {
 	bool in_td = p->section == SECTION_TD;
-	const struct key *keys = in_td ? td_keys : redoubt_keys;
-	unsigned count = in_td ? TD_KEY_COUNT : REDOUBT_KEY_COUNT;
-	unsigned *seen = in_td ? &p->seen_td : &p->seen_redoubt;
-	unsigned i = 0;
+	unsigned end = in_td ? KEY_COUNT : FIRST_TD_KEY;
+	unsigned i = in_td ? FIRST_TD_KEY : 0;
 
-	while (i < count && !span_is(name, keys[i].name))
+	while (i < end && !span_is(name, keys[i].name))
 		i++;
-	if (i == count) {
+	if (i == end)
 		mistake(p, p->line, span_of(in_td ? "key of [td]" : "key of [redoubt]"),
 			in_td ? "kernel, initrd, cmdline, vcpus, memory or attributes"
 			      : "console, log, autostart, on-exit or panic",
 			name);
-		return;
-	}
-	if (*seen & 1U << i) {
+	else if (p->seen & 1U << i)
 		mistake(p, p->line, name, "the key once in its section", value);
-		return;
-	}
-	*seen |= 1U << i;
-	if (value.length == 0 && !(in_td && i == CMDLINE_KEY)) {
+	else if ((value.length == 0 && !keys[i].may_be_empty) || !keys[i].set(p, value))
 		mistake(p, p->line, name, keys[i].expected, value);
-		return;
-	}
-	if (!keys[i].set(p->out, p->td, value))
-		mistake(p, p->line, name, keys[i].expected, value);
-	else if (keys[i].set == set_autostart)
-		p->autostart_line = p->line;
+	p->seen |= i < end ? 1U << i : 0;
 }
 
 /* ---- Sections ---- */
@@ -435,7 +377,8 @@ static struct td_config *find_td(struct config *c, struct span name)
 
 static void end_section(struct parser *p)
 {
-	if (p->section == SECTION_TD && p->td->kernel[0] == '\0' && !(p->seen_td & 1U))
+	if (p->section == SECTION_TD && p->td->kernel[0] == '\0' &&
+	    !(p->seen & 1U << FIRST_TD_KEY))
 		mistake(p, p->td->line, span_of(p->td->name),
 			"a line kernel = FILE in this [td] section", span_of("none"));
 	p->section = SECTION_SKIP;
@@ -452,20 +395,17 @@ static bool is_td_name(struct span name)
 
 static void begin_td(struct parser *p, struct span name)
 {
-	static const char *const what = "[td NAME]";
+	const char *expected = NULL;
 	struct td_config *td;
 
-	if (!is_td_name(name)) {
-		mistake(p, p->line, span_of(what),
-			"a name of 1 to 31 letters, digits, '-', '_' and '.'", name);
-		return;
-	}
-	if (find_td(p->out, name) != NULL) {
-		mistake(p, p->line, span_of(what), "a name that no section before has", name);
-		return;
-	}
-	if (p->out->td_count == CONFIG_MAX_TDS) {
-		mistake(p, p->line, span_of(what), "at most 16 TDs", name);
+	if (!is_td_name(name))
+		expected = "a name of 1 to 31 letters, digits, '-', '_' and '.'";
+	else if (find_td(p->out, name) != NULL)
+		expected = "a name that no section before has";
+	else if (p->out->td_count == CONFIG_MAX_TDS)
+		expected = "at most 16 TDs";
+	if (expected != NULL) {
+		mistake(p, p->line, span_of("[td NAME]"), expected, name);
 		return;
 	}
 	td = &p->out->tds[p->out->td_count++];
@@ -477,20 +417,17 @@ static void begin_td(struct parser *p, struct span name)
 	};
 	(void)span_copy(name, td->name, sizeof(td->name));
 	p->td = td;
-	p->seen_td = 0;
+	p->seen &= (1U << FIRST_TD_KEY) - 1;
 	p->section = SECTION_TD;
 }
 
 static void begin_section(struct parser *p, struct span line)
 {
-	struct span inner;
+	struct span inner = {line.at, 0};
 
 	end_section(p);
-	if (line.at[line.length - 1] != ']') {
-		mistake(p, p->line, span_of("section"), "[redoubt] or [td NAME]", line);
-		return;
-	}
-	inner = trim((struct span){line.at + 1, line.length - 2});
+	if (line.at[line.length - 1] == ']')
+		inner = trim((struct span){line.at + 1, line.length - 2});
 	if (span_is(inner, "redoubt")) {
 		if (p->had_redoubt)
 			mistake(p, p->line, span_of("section"), "[redoubt] once", line);
@@ -625,14 +562,10 @@ void config_parse(const char *text, size_t length, struct config *out, config_er
 
 #define MAX_FILES (2 * CONFIG_MAX_TDS)
 
-static bool is_file_key(struct span key)
-{
-	return span_is(key, "kernel") || span_is(key, "initrd") || span_is(key, "firmware");
-}
-
 void config_for_each_file(const char *text, size_t length,
 			  void (*emit)(void *ctx, const char *name), void *ctx)
 {
+	static const char *const file_keys[] = {"kernel", "initrd", "firmware", NULL};
 	struct span rest = skip_byte_order_mark((struct span){text, length});
 	struct span seen[MAX_FILES];
 	unsigned count = 0;
@@ -642,15 +575,15 @@ void config_for_each_file(const char *text, size_t length,
 	while (count < MAX_FILES && next_line(&rest, &line)) {
 		unsigned i = 0;
 
-		if (!is_plain_text(line) || !is_file_key(trim(cut(line, '=', &value))))
+		if (!is_plain_text(line) ||
+		    index_of(trim(cut(line, '=', &value)), file_keys) < 0)
 			continue;
 		value = trim(value);
 		while (i < count && !span_equal(seen[i], value))
 			i++;
-		if (i < count || !is_file_name(value))
+		if (i < count || !set_file(name, value))
 			continue;
 		seen[count++] = value;
-		(void)span_copy(value, name, sizeof(name));
 		emit(ctx, name);
 	}
 }

@@ -81,6 +81,9 @@ static void move_to(struct line_editor *ed, size_t cursor)
 	ed->cursor = cursor;
 }
 
+static void move_home(struct line_editor *ed) { move_to(ed, 0); }
+static void move_end(struct line_editor *ed) { move_to(ed, ed->length); }
+
 static void move_left(struct line_editor *ed)
 {
 	if (ed->cursor > 0)
@@ -101,11 +104,12 @@ static void erase_left(struct line_editor *ed)
 
 static void erase_right(struct line_editor *ed)
 {
-	size_t at = ed->cursor;
-
-	if (at < ed->length)
-		erase(ed, at, at + 1);
+	if (ed->cursor < ed->length)
+		erase(ed, ed->cursor, ed->cursor + 1);
 }
+
+static void erase_to_start(struct line_editor *ed) { erase(ed, 0, ed->cursor); }
+static void erase_to_end(struct line_editor *ed) { erase(ed, ed->cursor, ed->length); }
 
 static void erase_word(struct line_editor *ed)
 {
@@ -168,53 +172,48 @@ static char *finish_line(struct line_editor *ed)
 	return ed->line;
 }
 
-/* Home, Delete and End of terminals that send ESC [ NUMBER ~. */
-static char key_of_number(unsigned number)
+static void clear_screen(struct line_editor *ed)
 {
-	switch (number) {
-	case 1:
-	case 7:
-		return 'H';
-	case 4:
-	case 8:
-		return 'F';
-	case 3:
-		return '~';
-	default:
-		return '\0';
-	}
+	emit(ed, "\x1b[H\x1b[2J");
+	line_editor_redraw(ed);
 }
 
+static void begin_escape(struct line_editor *ed) { ed->escape = ESCAPE_START; }
+
+struct key {
+	char byte;
+	void (*act)(struct line_editor *ed);
+};
+
+static const struct key control_keys[] = {
+	{ESC, begin_escape},       {CTRL('A'), move_home},
+	{CTRL('B'), move_left},    {CTRL('C'), drop_line},
+	{CTRL('D'), erase_right},  {CTRL('E'), move_end},
+	{CTRL('F'), move_right},   {CTRL('H'), erase_left},
+	{DEL, erase_left},         {CTRL('K'), erase_to_end},
+	{CTRL('L'), clear_screen}, {CTRL('N'), show_newer},
+	{CTRL('P'), show_older},   {CTRL('U'), erase_to_start},
+	{CTRL('W'), erase_word},   {0, NULL},
+};
+
 /* The last byte of ESC [ ... or ESC O .... */
-static void escape_key(struct line_editor *ed, char byte)
+static const struct key escape_keys[] = {
+	{'A', show_older}, {'B', show_newer}, {'C', move_right}, {'D', move_left},
+	{'H', move_home},  {'F', move_end},   {0, NULL},
+};
+
+/* The number in ESC [ NUMBER ~. */
+static const struct key numbered_keys[] = {
+	{1, move_home}, {3, erase_right}, {4, move_end},
+	{7, move_home}, {8, move_end},    {0, NULL},
+};
+
+static void act(struct line_editor *ed, const struct key *key, char byte)
 {
-	if (byte == '~')
-		byte = key_of_number(ed->number);
-	switch (byte) {
-	case 'A':
-		show_older(ed);
-		break;
-	case 'B':
-		show_newer(ed);
-		break;
-	case 'C':
-		move_right(ed);
-		break;
-	case 'D':
-		move_left(ed);
-		break;
-	case 'H':
-		move_to(ed, 0);
-		break;
-	case 'F':
-		move_to(ed, ed->length);
-		break;
-	case '~':
-		erase_right(ed);
-		break;
-	default:
-		break;
-	}
+	while (key->act != NULL && key->byte != byte)
+		key++;
+	if (key->act != NULL)
+		key->act(ed);
 }
 
 static void feed_escape(struct line_editor *ed, char byte)
@@ -227,66 +226,16 @@ static void feed_escape(struct line_editor *ed, char byte)
 	/* Parameters and intermediate bytes; of several numbers the last one stays. */
 	if (byte >= ' ' && byte <= '?') {
 		if (byte >= '0' && byte <= '9')
-			ed->number = (ed->number * 10 + (unsigned)(byte - '0')) % 1000;
+			ed->number = (ed->number * 10 + (unsigned)(byte - '0')) % 100;
 		else
 			ed->number = 0;
 		return;
 	}
 	ed->escape = ESCAPE_NONE;
-	escape_key(ed, byte);
-}
-
-// NOLINTNEXTLINE(readability-function-size): a flat table of keys.
-static void control_key(struct line_editor *ed, char byte)
-{
-	switch (byte) {
-	case ESC:
-		ed->escape = ESCAPE_START;
-		break;
-	case CTRL('A'):
-		move_to(ed, 0);
-		break;
-	case CTRL('B'):
-		move_left(ed);
-		break;
-	case CTRL('C'):
-		drop_line(ed);
-		break;
-	case CTRL('D'):
-		erase_right(ed);
-		break;
-	case CTRL('E'):
-		move_to(ed, ed->length);
-		break;
-	case CTRL('F'):
-		move_right(ed);
-		break;
-	case CTRL('H'):
-	case DEL:
-		erase_left(ed);
-		break;
-	case CTRL('K'):
-		erase(ed, ed->cursor, ed->length);
-		break;
-	case CTRL('L'):
-		emit(ed, "\x1b[H\x1b[2J");
-		line_editor_redraw(ed);
-		break;
-	case CTRL('N'):
-		show_newer(ed);
-		break;
-	case CTRL('P'):
-		show_older(ed);
-		break;
-	case CTRL('U'):
-		erase(ed, 0, ed->cursor);
-		break;
-	case CTRL('W'):
-		erase_word(ed);
-		break;
-	default:
-		break;
-	}
+	if (byte == '~')
+		act(ed, numbered_keys, (char)ed->number);
+	else
+		act(ed, escape_keys, byte);
 }
 
 char *line_editor_feed(struct line_editor *ed, char byte)
@@ -306,6 +255,6 @@ char *line_editor_feed(struct line_editor *ed, char byte)
 	if (byte >= ' ' && byte <= '~')
 		insert(ed, byte);
 	else
-		control_key(ed, byte);
+		act(ed, control_keys, byte);
 	return NULL;
 }

@@ -305,7 +305,7 @@ TEST(shell_start_of_a_dying_name_waits_for_its_end)
 	type("start web\r");
 	expect_answer("destroy web\r",
 		      "web destroyed: its KeyID is free, its memory follows\n");
-	expect_contains(type("list\r"), "web              dying 45% ");
+	expect_contains(type("list\r"), "web              dying 45%        ");
 	expect_answer("start web\r", "web started\n");
 	EXPECT_EQ(td_count, 1);
 }
@@ -314,15 +314,18 @@ TEST(shell_list_shows_tds_and_what_could_be_one)
 {
 	begin_with_web();
 	type("start web\r");
-	expect_answer("list\r",
-		      "NAME             STATE      VCPUS    MEMORY KEYID      EXITS REASON\n"
-		      "web              running        1      512M    33          0 \n"
-		      "db               configured     2      512M     0          0 \n");
-	expect_answer("list -j\r",
-		      "{\"name\":\"web\",\"state\":\"running\",\"vcpus\":1,\"memory_bytes\":"
-		      "536870912,\"keyid\":33,\"exits\":0,\"reason\":\"\"}\n"
-		      "{\"name\":\"db\",\"state\":\"configured\",\"vcpus\":2,\"memory_bytes\":"
-		      "536870912,\"keyid\":0,\"exits\":0,\"reason\":\"\"}\n");
+	expect_answer("list\r", "NAME             STATE                   VCPUS   MEMORY/MIB   "
+				"     KEYID        EXITS REASON\n"
+				"web              running                     1          512   "
+				"        33            0\n"
+				"db               configured                  2          512   "
+				"         0            0\n");
+	expect_answer(
+		"list -j\r",
+		"{\"name\":\"web\",\"state\":\"running\",\"vcpus\":1,\"memory_mib\":512,"
+		"\"keyid\":33,\"exits\":0,\"reason\":\"\"}\n"
+		"{\"name\":\"db\",\"state\":\"configured\",\"vcpus\":2,\"memory_mib\":512,"
+		"\"keyid\":0,\"exits\":0,\"reason\":\"\"}\n");
 }
 
 TEST(shell_json_escapes_what_it_must)
@@ -346,11 +349,11 @@ TEST(shell_exits_are_summed_up)
 {
 	begin_with_web();
 	type("create web\r");
-	expect_answer("exits web\r", "CPUID                            12\n"
-				     "HLT                              30\n"
-				     "total                            42\n");
-	expect_answer("exits -j web\r", "{\"name\":\"web\",\"reason\":\"CPUID\",\"count\":12}\n"
-					"{\"name\":\"web\",\"reason\":\"HLT\",\"count\":30}\n");
+	expect_answer("exits web\r", "          12 CPUID\n"
+				     "          30 HLT\n"
+				     "          42 total\n");
+	expect_answer("exits -j web\r", "{\"count\":12,\"reason\":\"CPUID\"}\n"
+					"{\"count\":30,\"reason\":\"HLT\"}\n");
 }
 
 TEST(shell_mem_owners_add_up_to_the_total)
@@ -380,8 +383,10 @@ TEST(shell_tdx_check_says_what_is_missing)
 	begin_with_web();
 	expect_answer(
 		"tdx-check\r",
-		"ok      SEAMRR: found enabled, needed enabled\n"
-		"MISSING private KeyIDs: found 0, needed at least 2; BIOS: TDX key split\n"
+		"CHECK            RESULT           FOUND            NEEDED           HINT\n"
+		"SEAMRR           ok               enabled          enabled\n"
+		"private KeyIDs   missing          0                at least 2       BIOS: TDX "
+		"key split\n"
 		"TDX is ready\n");
 	module.is_ready = false;
 	strcpy(module.refusal, "no VMX");
@@ -394,7 +399,7 @@ TEST(shell_tdx_check_says_what_is_missing)
 
 TEST(shell_info_hashes_the_boot_files)
 {
-	static const char digest[] = "SHA-384 cb00753f45a35e8bb5a03d699ac65007272c32ab0eded163"
+	static const char digest[] = "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded163"
 				     "1a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7\n";
 
 	memcpy(phys_ptr(hpa(0x10000)), "abc", 3);
@@ -405,9 +410,9 @@ TEST(shell_info_hashes_the_boot_files)
 	expect_contains(type("info\r"), "boot               uefi\n");
 	expect_contains(fake_uart_output(), "tdx                ready\n");
 	expect_contains(fake_uart_output(), "module             1.5.01, build 20230323\n");
-	expect_contains(fake_uart_output(), "\nfile abc: 3 bytes, ");
+	expect_contains(fake_uart_output(), "\nabc                         3 cb00753f");
 	expect_contains(fake_uart_output(), digest);
-	expect_contains(fake_uart_output(), "\nfile big: 1048576 bytes, SHA-384 ");
+	expect_contains(fake_uart_output(), "\nbig                   1048576 ");
 	expect_contains(type("info -j\r"), "{\"file\":\"big\",\"bytes\":1048576,\"sha384\":\"");
 }
 
@@ -417,7 +422,7 @@ TEST(shell_runs_the_line_behind_a_long_command_after_it)
 	bi.modules[0] = (struct boot_module){"big", hpa(0x100000), 4 << 20};
 	begin_with_web();
 	type("info\rversion\r");
-	expect_contains(strstr(fake_uart_output(), "file big"), "version\nRedoubt ");
+	expect_contains(strstr(fake_uart_output(), "\nbig "), "version\nRedoubt ");
 }
 
 TEST(shell_help_explains_every_word)
