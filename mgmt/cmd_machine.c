@@ -140,13 +140,20 @@ void cmd_mem(struct cmd_session *s, const char *arg)
 static void check_row(void *ctx, const struct tdx_check *row)
 {
 	struct cmd_session *s = ctx;
+	const char *result = row->ok ? "ok" : "missing";
 
-	cmd_row_begin(s);
+	if (!s->json) {
+		cmd_print(s, "%-7s %s: found %s, needed %s%s%s\n", result, row->name,
+			  row->found, row->needed, row->ok || row->hint[0] == '\0' ? "" : "; ",
+			  row->ok ? "" : row->hint);
+		return;
+	}
+	cmd_record_begin(s);
 	cmd_record_text(s, "check", row->name);
-	cmd_record_text(s, "result", row->ok ? "ok" : "missing");
+	cmd_record_text(s, "result", result);
 	cmd_record_text(s, "found", row->found);
 	cmd_record_text(s, "needed", row->needed);
-	cmd_record_text(s, "hint", row->ok ? "" : row->hint);
+	cmd_record_text(s, "hint", row->hint);
 	cmd_record_end(s);
 }
 
@@ -155,9 +162,6 @@ void cmd_tdx_check(struct cmd_session *s, const char *arg)
 	const struct tdx_module_info *m = s->ops->tdx_module_info();
 
 	(void)arg;
-	if (!s->json)
-		cmd_print(s, "%-16s %-16s %-16s %-16s %s\n", "CHECK", "RESULT", "FOUND",
-			  "NEEDED", "HINT");
 	s->ops->tdx_check_each(check_row, s);
 	if (s->json)
 		return;

@@ -118,10 +118,18 @@ static void console_byte(int byte)
 
 /* ---- Input ---- */
 
+static void show_prompt(void)
+{
+	if (!atomic_exchange(&shell.has_prompt, true))
+		line_editor_redraw(&shell.editor);
+}
+
 static void type_into_line(int byte)
 {
-	char *line = line_editor_feed(&shell.editor, (char)byte);
+	char *line;
 
+	show_prompt();
+	line = line_editor_feed(&shell.editor, (char)byte);
 	if (line == NULL)
 		return;
 	atomic_store(&shell.has_prompt, false);
@@ -167,8 +175,8 @@ void shell_poll(void)
 	if (shell.session.attached[0] != '\0') {
 		type_into_td();
 		check_life();
-	} else if (!atomic_exchange(&shell.has_prompt, true)) {
-		line_editor_redraw(&shell.editor);
+	} else {
+		show_prompt();
 	}
 	poll_autostart();
 }
@@ -188,8 +196,8 @@ void shell_start(const struct cmd_ops *ops, const struct boot_info *bi,
 	shell.autostart = config->autostart;
 	shell.typed_count = 0;
 	log_set_sink(print_log_line);
-	atomic_store(&shell.has_prompt, true);
-	line_editor_redraw(&shell.editor);
+	atomic_store(&shell.has_prompt, false);
+	show_prompt();
 }
 
 void shell_init(const struct boot_info *bi, const struct config *config)

@@ -383,10 +383,8 @@ TEST(shell_tdx_check_says_what_is_missing)
 	begin_with_web();
 	expect_answer(
 		"tdx-check\r",
-		"CHECK            RESULT           FOUND            NEEDED           HINT\n"
-		"SEAMRR           ok               enabled          enabled\n"
-		"private KeyIDs   missing          0                at least 2       BIOS: TDX "
-		"key split\n"
+		"ok      SEAMRR: found enabled, needed enabled\n"
+		"missing private KeyIDs: found 0, needed at least 2; BIOS: TDX key split\n"
 		"TDX is ready\n");
 	module.is_ready = false;
 	strcpy(module.refusal, "no VMX");
@@ -423,6 +421,12 @@ TEST(shell_runs_the_line_behind_a_long_command_after_it)
 	begin_with_web();
 	type("info\rversion\r");
 	expect_contains(strstr(fake_uart_output(), "\nbig "), "version\nRedoubt ");
+}
+
+TEST(shell_echoes_what_was_typed_ahead_behind_its_prompt)
+{
+	begin_with_web();
+	expect_contains(type("version\rpower"), "\r\x1b[Kredoubt> power");
 }
 
 TEST(shell_help_explains_every_word)
