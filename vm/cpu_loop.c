@@ -14,9 +14,10 @@
 #include "vm/teardown.h"
 #include "vm/vcpu.h"
 
-#define BSP      0U
-#define SLICE_US 10000U /* a vCPU's turn while others wait, and the shell's polling interval   \
-			 */
+#define BSP 0U
+#define SLICE_US                                                                               \
+	10000U /* a vCPU's turn while others wait, and the shell's polling interval            \
+		*/
 #define RECLAIM_PAGES 256U /* between two looks around while idle */
 
 /* One CPU's part; only it writes here, except for `attention`. */

@@ -12,7 +12,8 @@ static uint64_t scale(uint64_t a, uint64_t b)
 	return product < TICKS_MAX ? (uint64_t)product : TICKS_MAX;
 }
 
-/* floor(2^96 / d), saturated: a long division by bits, since a 128-bit one needs a library. */
+/* 2^96 / d rounded up, saturated: a long division by bits, since a 128-bit one needs a library.
+ */
 static uint64_t reciprocal(uint64_t d)
 {
 	unsigned __int128 rest = 1;
@@ -28,7 +29,7 @@ static uint64_t reciprocal(uint64_t d)
 			quotient |= 1;
 		}
 	}
-	return quotient;
+	return quotient + (rest != 0);
 }
 
 void vclock_init(struct vclock *c, uint64_t multiplier, uint64_t offset, uint64_t hz)
