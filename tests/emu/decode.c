@@ -245,6 +245,7 @@ static unsigned operands_of(const struct insn *in)
 	case 0x130: /* WRMSR */
 	case 0x132: /* RDMSR */
 	case 0x133: /* RDPMC */
+	case 0x137: /* GETSEC */
 	case 0x1a2: /* CPUID */
 		return 0;
 	case 0x280: /* INVEPT */

@@ -47,6 +47,8 @@ void l1_consume_kicks(struct lp *lp);
 
 /* l1_cpuid.c */
 void l1_cpuid(const struct lp *lp, uint32_t leaf, uint32_t subleaf, uint32_t r[4]);
+/* Leaf 0x15. */
+void l1_cpuid_tsc(uint32_t r[4]);
 
 /* l1_msr.c: false means #GP. */
 bool l1_msr_read(struct lp *lp, uint32_t msr, uint64_t *value);

@@ -9,7 +9,6 @@
 #define MAX_LEAF     0x1fU
 #define MAX_EXTENDED 0x80000008U
 #define CRYSTAL_HZ   25000000U
-#define TSC_DENOM    10000U
 
 #define L1_ECX_VMX      (UINT32_C(1) << 5)
 #define L1_ECX_CX16     (UINT32_C(1) << 13)
@@ -48,11 +47,14 @@ static void leaf_7(const struct lp *lp, uint32_t r[4])
 	set(&r[2], L7_ECX_OSPKE, (lp->cr4 & CR4_PKE) != 0);
 }
 
-/* TSC = crystal * EBX / EAX */
-static void leaf_15(uint32_t r[4])
+/*
+ * TSC = crystal * EBX / EAX, told as a multiple of 25 MHz: that is what a TD can
+ * be given, so that no TSC scaling is needed, which TCG lacks.
+ */
+void l1_cpuid_tsc(uint32_t r[4])
 {
-	r[0] = TSC_DENOM;
-	r[1] = (uint32_t)((tsc_hz * TSC_DENOM + CRYSTAL_HZ / 2) / CRYSTAL_HZ);
+	r[0] = 1;
+	r[1] = (uint32_t)((tsc_hz + CRYSTAL_HZ / 2) / CRYSTAL_HZ);
 	r[2] = CRYSTAL_HZ;
 	r[3] = 0;
 }
@@ -89,7 +91,7 @@ void l1_cpuid(const struct lp *lp, uint32_t leaf, uint32_t subleaf, uint32_t r[4
 			leaf_7(lp, r);
 		break;
 	case 0x15:
-		leaf_15(r);
+		l1_cpuid_tsc(r);
 		break;
 	case 0x80000000:
 		r[0] = MAX_EXTENDED;

@@ -25,7 +25,10 @@ enum {
 	MSR_WBNOINVDP = 0x99,
 	MSR_INTR_PENDING = 0x9a,
 	MSR_SMM_MONITOR_CTL = 0x9b,
+	MSR_MISC_PACKAGE_CTLS = 0xbc,
+	MSR_XAPIC_DISABLE_STATUS = 0xbd,
 	MSR_PLATFORM_INFO = 0xce,
+	MSR_CORE_CAPABILITIES = 0xcf,
 	MSR_MTRRCAP = 0xfe,
 	MSR_ARCH_CAPABILITIES = 0x10a,
 	MSR_TSX_CTRL = 0x122,
@@ -33,8 +36,9 @@ enum {
 	MSR_DEBUGCTL = 0x1d9,
 	MSR_SMRR_BASE = 0x1f2,
 	MSR_SMRR_MASK = 0x1f3,
+	MSR_PERF_CAPABILITIES = 0x345,
 	MSR_VMX_FIRST = 0x480,
-	MSR_VMX_LAST = 0x491,
+	MSR_VMX_LAST = 0x492,
 	MSR_TSC_DEADLINE = 0x6e0,
 	MSR_X2APIC_FIRST = 0x800,
 	MSR_X2APIC_LAST = 0x8ff,
@@ -47,11 +51,17 @@ enum {
 
 #define MSR_EFER UINT32_C(0xc0000080)
 
-/* RDCL_NO, IBRS_ALL, SKIP_L1DFL, MDS_NO, PSCHANGE_MC_NO, TAA_NO */
-#define ARCH_CAPABILITIES UINT64_C(0x16b)
+/* What the module insists on: RDCL_NO, IBRS_ALL, SKIP_L1DFL, MDS_NO, PSCHANGE_MC_NO, TAA_NO,
+ * ... */
+#define ARCH_CAPABILITIES UINT64_C(0xd6b)
 
-#define MTRRCAP_SMRR   (UINT64_C(1) << 11)
-#define MTRRCAP_SEAMRR (UINT64_C(1) << 15)
+#define MTRRCAP_SMRR      (UINT64_C(1) << 11)
+#define MTRRCAP_SMRR_LOCK (UINT64_C(1) << 14)
+#define MTRRCAP_SEAMRR    (UINT64_C(1) << 15)
+
+#define SMRR_MASK_LOCKED (UINT64_C(1) << 10) /* and not valid: there is no SMM here */
+
+#define PERF_FULL_WIDTH (UINT64_C(1) << 13)
 
 #define FEATURE_LOCKED (UINT64_C(1) << 0)
 #define FEATURE_VMX    (UINT64_C(1) << 2)
@@ -61,7 +71,7 @@ enum {
 	UINT64_C(0x850089) /* fast strings, perfmon, PEBS and BTS absent, MONITOR, ... */
 #define MISC_ENABLE_WRITE UINT64_C(0x440001) /* fast strings, MONITOR, limit CPUID */
 
-/* What Sapphire Rapids reports: IA32_VMX_BASIC .. IA32_VMX_VMFUNC. */
+/* What Sapphire Rapids reports: IA32_VMX_BASIC .. IA32_VMX_PROCBASED_CTLS3. */
 static const uint64_t vmx_capability[MSR_VMX_LAST - MSR_VMX_FIRST + 1] = {
 	UINT64_C(0x03da050000000013), UINT64_C(0x000000ff00000016),
 	UINT64_C(0xfffbfffe0401e172), UINT64_C(0xf77fffff00036dff),
@@ -72,6 +82,7 @@ static const uint64_t vmx_capability[MSR_VMX_LAST - MSR_VMX_FIRST + 1] = {
 	UINT64_C(0x00000f0106f341c1), UINT64_C(0x000000ff00000016),
 	UINT64_C(0xfffbfffe04006172), UINT64_C(0xf77fffff00036dfb),
 	UINT64_C(0x0076ffff000011fb), UINT64_C(0x0000000000000001),
+	UINT64_C(0x0000000000000001),
 };
 
 /* TCG does these right: the VMCB holds them, or they are plain storage. */
@@ -173,10 +184,15 @@ static bool read_listed(struct lp *lp, uint32_t msr, uint64_t *value)
 	case MSR_INTR_PENDING:
 	case MSR_SMM_MONITOR_CTL:
 	case MSR_PLATFORM_INFO:
+	case MSR_MISC_PACKAGE_CTLS:
+	case MSR_XAPIC_DISABLE_STATUS:
+	case MSR_CORE_CAPABILITIES:
+	case MSR_SMRR_BASE:
 		*value = 0;
 		return true;
 	case MSR_MTRRCAP:
-		*value = insn_rdmsr(MSR_MTRRCAP) | MTRRCAP_SMRR | MTRRCAP_SEAMRR;
+		*value = insn_rdmsr(MSR_MTRRCAP) | MTRRCAP_SMRR | MTRRCAP_SMRR_LOCK |
+			 MTRRCAP_SEAMRR;
 		return true;
 	case MSR_ARCH_CAPABILITIES:
 		*value = ARCH_CAPABILITIES;
@@ -190,11 +206,11 @@ static bool read_listed(struct lp *lp, uint32_t msr, uint64_t *value)
 	case MSR_DEBUGCTL:
 		*value = lp->debugctl;
 		return true;
-	case MSR_SMRR_BASE:
-		*value = (emu.args.carve_base - (UINT64_C(8) << 20)) | 6;
-		return true;
 	case MSR_SMRR_MASK:
-		*value = (~((UINT64_C(8) << 20) - 1) & UINT64_C(0xfffff000)) | 1 << 11;
+		*value = SMRR_MASK_LOCKED;
+		return true;
+	case MSR_PERF_CAPABILITIES:
+		*value = PERF_FULL_WIDTH;
 		return true;
 	case MSR_TSC_DEADLINE:
 		*value = l1_deadline_read(lp);

@@ -235,6 +235,7 @@ static void do_seamcall(struct lp *lp, const struct insn *in)
 	}
 	memcpy(regs.gpr, lp->gpr, sizeof(regs.gpr));
 	tdx_model_seamcall(emu.model, lp->index, &regs);
+	td_leave(lp);
 	regs.gpr[TDX_RSP] = lp->gpr[TDX_RSP];
 	memcpy(lp->gpr, regs.gpr, sizeof(regs.gpr));
 	succeed(lp, in);

@@ -124,6 +124,18 @@ static void count_packages(void)
 		emu_die(EMU_EXIT_REFUSED, "%u packages", p->package_count);
 }
 
+static void print_clocks(void)
+{
+	uint32_t r[4];
+	uint64_t told;
+
+	l1_cpuid_tsc(r);
+	told = (uint64_t)r[1] * r[2];
+	emu_log("tdxemu: TSC runs at %lu Hz, told as %lu Hz (%ld ppm); LAPIC timer %lu Hz",
+		tsc_hz, told, ((long)told - (long)tsc_hz) * 1000 / (long)(tsc_hz / 1000),
+		lapic_hz);
+}
+
 void machine_make_platform(void)
 {
 	struct tdx_platform *p = &emu.platform;
@@ -141,10 +153,9 @@ void machine_make_platform(void)
 	for (unsigned i = 0; i < p->cmr_count; i++)
 		emu_log("tdxemu: CMR [%#lx, %#lx)", p->cmr[i].base,
 			p->cmr[i].base + p->cmr[i].size);
-	emu_log("tdxemu: %u CPUs in %u packages, SEAMRR [%#lx, %#lx), TSC %lu Hz, LAPIC timer "
-		"%lu Hz",
-		p->lp_count, p->package_count, p->seamrr.base, p->seamrr.base + p->seamrr.size,
-		tsc_hz, lapic_hz);
+	emu_log("tdxemu: %u CPUs in %u packages, SEAMRR [%#lx, %#lx)", p->lp_count,
+		p->package_count, p->seamrr.base, p->seamrr.base + p->seamrr.size);
+	print_clocks();
 }
 
 void machine_load_module(void)

@@ -27,7 +27,8 @@ struct td_vcpu {
 	uint64_t tdvpr_hpa; /* 0: free */
 	struct td *td;
 	struct vmcb *vmcb;
-	void *xsave;      /* extended state while the vCPU is out */
+	void *xsave; /* extended state while the vCPU is out */
+	uint64_t xfam;
 	bool asked_cpuid; /* the last exit was CPUID: its answer is filtered at entry */
 	uint32_t cpuid_leaf, cpuid_subleaf;
 };
@@ -47,6 +48,8 @@ struct td_run {
 /* td.c: tables */
 void td_init(void);
 struct td *td_find(uint64_t tdr_hpa);
+/* All TDs, free entries too; NULL behind the last. */
+struct td *td_nth(unsigned index);
 struct td_vcpu *td_vcpu_get(const struct tdx_vcpu_view *view);
 /* The module gave [hpa, hpa + size) back: what was keyed by a page in it is over. */
 void td_forget_pages(uint64_t hpa, uint64_t size);
@@ -57,7 +60,13 @@ void td_run_guest(void *ctx, unsigned lp, struct tdx_vcpu_view *view, struct tdx
 /* td_state.c: guest state in and out of the VMCB */
 void td_state_load(struct td_run *r);
 void td_state_store(struct td_run *r);
-void td_host_clobber(struct lp *lp, const struct tdx_vcpu_view *view);
+/* The vCPU's FPU, SSE, ... and XCR0 become those of the CPU; they stay until td_leave(). */
+void td_extended_state_enter(struct lp *lp, struct td_vcpu *vcpu, uint64_t xcr0);
+/*
+ * A SEAMCALL ends: if a vCPU ran in it, its extended state is saved and L1 finds
+ * what the module leaves behind (registers in INIT state, MSRs cleared, ...).
+ */
+void td_leave(struct lp *lp);
 
 /* td_exit.c: true = the exit goes to the model, r->exit is filled; false = go on. */
 bool td_handle_exit(struct td_run *r);
