@@ -11,7 +11,12 @@
 
 #define MULTIBOOT2_IMAGE_BASE UINT64_C(0x200000)
 
+#define RSDP_MAX              36U
+
 static struct boot_info multiboot2_boot_info;
+
+/* The loader's copy lies in its information, which may share a page with a module's tail. */
+static char rsdp_copy[RSDP_MAX] __attribute__((aligned(16)));
 
 /* The contract of struct boot_module, which GRUB leaves to chance: zeros after the end. */
 static void zero_module_tails(const struct boot_info *bi)
@@ -22,6 +27,16 @@ static void zero_module_tails(const struct boot_info *bi)
 
 		memset(phys_ptr(hpa(end)), 0, align_up(end, PAGE_SIZE) - end);
 	}
+}
+
+static hpa_t keep_rsdp(hpa_t rsdp, hpa_t info_end)
+{
+	uint64_t left = info_end.raw - rsdp.raw;
+
+	if (rsdp.raw == 0)
+		return rsdp;
+	memcpy(rsdp_copy, phys_ptr(rsdp), left < RSDP_MAX ? left : RSDP_MAX);
+	return hpa(MULTIBOOT2_IMAGE_BASE + (uint64_t)(rsdp_copy - image_start));
 }
 
 /* Its load address is fixed, so the image is where the first page tables say. */
@@ -39,6 +54,7 @@ void multiboot2_main(uint32_t magic, uint32_t info)
 	s = multiboot2_parse(p, multiboot2_size(p), hpa(info), bi);
 	if (s != STATUS_OK)
 		panic("Multiboot2 information: %s", status_name(s));
+	bi->rsdp = keep_rsdp(bi->rsdp, hpa_add(hpa(info), multiboot2_size(p)));
 	bi->kernel_base = hpa(MULTIBOOT2_IMAGE_BASE);
 	s = boot_range_set(bi, bi->kernel_base,
 			   align_up((uint64_t)(image_end - image_start), PAGE_SIZE),

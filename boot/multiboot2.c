@@ -155,11 +155,9 @@ static enum status overlay_tags(const uint8_t *info, size_t size, struct boot_in
 	return s;
 }
 
-static enum status overlay_own(size_t size, hpa_t at, struct boot_info *out)
+static enum status overlay_modules(struct boot_info *out)
 {
-	hpa_t base = hpa(align_down(at.raw, PAGE_SIZE));
-	enum status s = boot_range_set(
-		out, base, align_up(at.raw + size, PAGE_SIZE) - base.raw, BOOT_MEM_KERNEL);
+	enum status s = STATUS_OK;
 
 	for (uint32_t i = 0; i < out->module_count && s == STATUS_OK; i++) {
 		const struct boot_module *m = &out->modules[i];
@@ -191,5 +189,5 @@ enum status multiboot2_parse(const void *info, size_t size, hpa_t at, struct boo
 	if (!has_map)
 		return STATUS_NOT_FOUND;
 	s = overlay_tags(info, size, out);
-	return s == STATUS_OK ? overlay_own(size, at, out) : s;
+	return s == STATUS_OK ? overlay_modules(out) : s;
 }

@@ -15,8 +15,9 @@ size_t multiboot2_size(const void *info);
 /*
  * Fills *out from Multiboot2 information (specification 2.0, section 3.6) of `size` bytes,
  * which lies at physical address `at`: memory map, RSDP, modules by the first word of
- * their string. Trusts nothing in it. The modules and the information itself become
- * BOOT_MEM_MODULE and BOOT_MEM_KERNEL in the map; the kernel image is the caller's to add.
+ * their string. Trusts nothing in it. The modules become BOOT_MEM_MODULE in the map; the
+ * kernel image is the caller's to add. out->rsdp points into the information, whose memory
+ * is free in the map.
  *
  * STATUS_BAD_ARG if the tags are malformed, STATUS_NOT_FOUND without a memory map,
  * STATUS_NO_MEMORY if there are more ranges than fit. *out is then undefined.
