@@ -60,10 +60,12 @@ KERNEL_OBJ := $(KERNEL_SRC:%=$(B)/kernel/%.o)
 
 # Hosted: what needs the real machine is assembly, core/hw.c or named *_hw.c, and
 # tests/fake/ stands in for it.
-HOSTED_FOLDERS := core mm tdx vm vm/dev mgmt guest-abi sha384 tests/model
+HOSTED_FOLDERS := core mm vmx tdx vm vm/dev mgmt guest-abi sha384 tests/model
 HOSTED_SRC := $(sort $(filter-out core/hw.c %_hw.c,$(wildcard $(HOSTED_FOLDERS:%=%/*.c))))
-UNIT_SRC   := $(HOSTED_SRC) $(sort $(wildcard tests/unit/*.c tests/fake/*.c))
-UNIT_OBJ   := $(UNIT_SRC:%=$(B)/host/%.o)
+UNIT_SRC   := $(HOSTED_SRC) $(sort $(wildcard tests/unit/*.c tests/fake/*.c tests/hosted/*.c))
+# The model names its leaves as tdx/ does: it is linked as one object that shows tdx_model_* only.
+MODEL_OBJ  := $(patsubst %,$(B)/host/%.o,$(filter tests/model/%,$(UNIT_SRC)))
+UNIT_OBJ   := $(patsubst %,$(B)/host/%.o,$(filter-out tests/model/%,$(UNIT_SRC))) $(B)/host/model.o
 
 # ---- What to build ------------------------------------------------------------------
 
@@ -157,6 +159,11 @@ KLDFLAGS := -nostdlib -static -Wl,-T,linker.ld -Wl,--orphan-handling=error   \
 $(B)/redoubt.elf: $(KERNEL_OBJ) linker.ld
 	@echo '  LD   $@'
 	$(Q)$(CC) $(KLDFLAGS) -o $@ $(KERNEL_OBJ)
+
+$(B)/host/model.o: $(MODEL_OBJ)
+	@echo '  LD   $@'
+	$(Q)$(CC) -r -nostdlib $^ -o $@
+	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='tdx_model_*' $@
 
 $(B)/unit: $(UNIT_OBJ)
 	@echo '  LD   $@'

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/hosted/hosted.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/cpu.h"
+#include "mm/frame.h"
+#include "mm/phys.h"
+#include "tdx/module.h"
+#include "tdx/seamcall.h"
+#include "tests/fake/fake.h"
+#include "tests/hosted/platform.h"
+#include "tests/unit/test.h"
+#include "vmx/ept.h"
+#include "vmx/vmx.h"
+
+#define MAX_LEAVES 128
+
+const struct hosted_config hosted_default = {
+	.cpus = 4,
+	.packages = 2,
+	.ram = UINT64_C(4) << 30,
+	.hole = UINT64_C(0x7c000000),
+	.hole_size = UINT64_C(0x4000000),
+	.private_keyids = 8,
+	.wbinvd_blocks = 4,
+};
+
+static struct boot_info bi;
+static struct tdx_model *model;
+static void *model_memory;
+static void *arena;
+static uint64_t arena_size;
+static uint8_t *owned; /* a byte per 4K page */
+static atomic_uint_least64_t owned_pages;
+static hosted_guest_fn guest_hook;
+static atomic_uint_least64_t calls[MAX_LEAVES];
+static atomic_uint fail_rdrand, fail_rdseed, pending_interrupts;
+static atomic_uint_least64_t random_state;
+static bool vmx_on[MAX_CPUS];
+static uint64_t invepts[MAX_CPUS];
+
+static struct {
+	unsigned leaf, nth, count, struck;
+	uint64_t status;
+	bool is_armed;
+} injection;
+
+/* ---- The machine below the model ---- */
+
+static void *memory(void *ctx, uint64_t hpa)
+{
+	(void)ctx;
+	if (hpa >= arena_size) {
+		printf("# the module touches %#llx, beyond the end of RAM\n",
+		       (unsigned long long)hpa);
+		abort();
+	}
+	return (uint8_t *)arena + hpa;
+}
+
+static void owner_changed(void *ctx, uint64_t hpa, uint64_t size, bool module_owns)
+{
+	(void)ctx;
+	for (uint64_t at = hpa; at < hpa + size; at += 4096) {
+		if (owned[at / 4096] == module_owns)
+			continue;
+		owned[at / 4096] = module_owns;
+		atomic_fetch_add(&owned_pages, module_owns ? 1 : UINT64_MAX);
+	}
+}
+
+static bool take(atomic_uint *counter)
+{
+	unsigned n = atomic_load(counter);
+
+	while (n > 0 && !atomic_compare_exchange_weak(counter, &n, n - 1))
+		continue;
+	return n > 0;
+}
+
+/* SplitMix64: the same numbers in every run. */
+static uint64_t next_random(void)
+{
+	uint64_t z = atomic_fetch_add(&random_state, UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+static bool rdrand(void *ctx, unsigned lp, uint64_t *value)
+{
+	(void)ctx;
+	(void)lp;
+	*value = next_random();
+	return !take(&fail_rdrand);
+}
+
+static bool rdseed(void *ctx, unsigned lp, uint64_t *value)
+{
+	(void)ctx;
+	(void)lp;
+	*value = next_random();
+	return !take(&fail_rdseed);
+}
+
+static uint64_t rdtsc(void *ctx, unsigned lp)
+{
+	(void)ctx;
+	(void)lp;
+	return hw_rdtsc();
+}
+
+static bool rdmsr(void *ctx, unsigned lp, uint32_t msr, uint64_t *value)
+{
+	unsigned before = fake_set_this_cpu(lp);
+	bool ok = hw_rdmsr_safe(msr, value) == STATUS_OK;
+
+	(void)ctx;
+	(void)fake_set_this_cpu(before);
+	return ok;
+}
+
+static void cpuid(void *ctx, unsigned lp, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
+{
+	(void)ctx;
+	platform_cpuid(cpus[lp].package, lp, leaf, subleaf, regs);
+}
+
+static bool interrupt_pending(void *ctx, unsigned lp, bool guest_side)
+{
+	(void)ctx;
+	(void)lp;
+	return !guest_side && take(&pending_interrupts);
+}
+
+static unsigned pconfig(void *ctx, unsigned lp, unsigned keyid)
+{
+	(void)ctx;
+	(void)lp;
+	(void)keyid;
+	return 0;
+}
+
+static void run_guest(void *ctx, unsigned lp, struct tdx_vcpu_view *vcpu, struct tdx_exit *exit)
+{
+	(void)ctx;
+	*exit = (struct tdx_exit){
+		.reason = 1, .rip_advance = 16, .tsc_in_guest = UINT64_MAX / 2};
+	if (guest_hook)
+		guest_hook(lp, vcpu, exit);
+}
+
+static const struct tdx_machine machine = {
+	.memory = memory,
+	.owner_changed = owner_changed,
+	.rdrand = rdrand,
+	.rdseed = rdseed,
+	.rdtsc = rdtsc,
+	.rdmsr = rdmsr,
+	.cpuid = cpuid,
+	.interrupt_pending = interrupt_pending,
+	.pconfig = pconfig,
+	.run_guest = run_guest,
+};
+
+/* ---- The seams ---- */
+
+static bool is_injected(unsigned leaf, uint64_t *status)
+{
+	if (!injection.is_armed || injection.leaf != leaf)
+		return false;
+	if (injection.nth > 1) {
+		injection.nth--;
+		return false;
+	}
+	if (injection.count == 0)
+		return false;
+	injection.count--;
+	injection.struck++;
+	*status = injection.status;
+	return true;
+}
+
+uint64_t seamcall_raw(uint64_t rax, struct seamcall_regs *regs)
+{
+	unsigned leaf = (unsigned)(rax & (MAX_LEAVES - 1));
+	struct tdx_regs r = {0};
+	uint64_t status;
+
+	atomic_fetch_add(&calls[leaf], 1);
+	if (is_injected(leaf, &status))
+		return status;
+	if (!vmx_on[this_cpu()])
+		return (uint64_t)TDX_SW_UD << 32;
+	if (!model || rax >> 63)
+		return (uint64_t)TDX_SW_VMFAIL_INVALID << 32;
+	r.gpr[TDX_RAX] = rax;
+#define REGISTERS(X)                                                                           \
+	X(RCX, rcx)                                                                            \
+	X(RDX, rdx)                                                                            \
+	X(RBX, rbx) X(RBP, rbp) X(RSI, rsi) X(RDI, rdi) X(R8, r8) X(R9, r9) X(R10, r10)        \
+		X(R11, r11) X(R12, r12) X(R13, r13) X(R14, r14) X(R15, r15)
+#define X(name, field) r.gpr[TDX_##name] = regs->field;
+	REGISTERS(X)
+#undef X
+	tdx_model_seamcall(model, this_cpu(), &r);
+#define X(name, field) regs->field = r.gpr[TDX_##name];
+	REGISTERS(X)
+#undef X
+	return r.gpr[TDX_RAX];
+}
+
+enum status vmx_on_this_cpu(hpa_t region)
+{
+	(void)region;
+	vmx_on[this_cpu()] = true;
+	return STATUS_OK;
+}
+
+void vmx_off_this_cpu(void) { vmx_on[this_cpu()] = false; }
+bool vmx_is_on_this_cpu(void) { return vmx_on[this_cpu()]; }
+void vmx_invept_all(void) { invepts[this_cpu()]++; }
+
+/* ---- Watching the host ---- */
+
+static void watch_cache(enum fake_cache_op op, const void *p, size_t size)
+{
+	uint64_t at = (uint64_t)((const uint8_t *)p - (const uint8_t *)arena);
+
+	if (op == FAKE_WBINVD || at >= arena_size)
+		return;
+	for (uint64_t end = at + size; at < end; at += 4096)
+		if (owned[at / 4096]) {
+			test_fail(__FILE__, __LINE__,
+				  "the host %s page %#llx, which is the module's",
+				  op == FAKE_CLFLUSH ? "flushes" : "resets",
+				  (unsigned long long)at);
+			return;
+		}
+}
+
+/* ---- Set-up ---- */
+
+static void start_ram(const struct hosted_config *c)
+{
+	if (arena)
+		munmap(arena, arena_size);
+	arena_size = c->ram;
+	arena = mmap(NULL, arena_size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	free(owned);
+	owned = calloc(arena_size / 4096, 1);
+	if (arena == MAP_FAILED || !owned)
+		abort();
+	direct_map_base = (uintptr_t)arena;
+	memset(&bi, 0, sizeof(bi));
+	bi.magic = BOOT_INFO_MAGIC;
+	if (c->hole_size) {
+		bi.ranges[bi.range_count++] =
+			(struct boot_range){hpa(0), c->hole, BOOT_MEM_USABLE};
+		bi.ranges[bi.range_count++] =
+			(struct boot_range){hpa(c->hole + c->hole_size),
+					    c->ram - c->hole - c->hole_size, BOOT_MEM_USABLE};
+	} else {
+		bi.ranges[bi.range_count++] =
+			(struct boot_range){hpa(0), c->ram, BOOT_MEM_USABLE};
+	}
+	frame_init(&bi);
+}
+
+static void start_model(const struct hosted_config *c)
+{
+	struct tdx_platform p = {
+		.lp_count = c->cpus,
+		.package_count = c->packages,
+		.max_pa_bits = 52,
+		.keyid_bits = PLATFORM_KEYID_BITS,
+		.first_private_keyid = PLATFORM_SHARED_KEYIDS + 1,
+		.private_keyid_count = c->private_keyids,
+		.wbinvd_blocks = c->wbinvd_blocks,
+		.build_date = 0x20240101,
+	};
+
+	for (unsigned i = 0; i < c->cpus; i++)
+		p.lp_package[i] = (uint8_t)cpus[i].package;
+	for (unsigned i = 0; i < bi.range_count; i++) {
+		uint64_t base = bi.ranges[i].base.raw;
+
+		if (base == 0)
+			base = 0x100000;
+		p.cmr[p.cmr_count++] = (struct tdx_range){
+			base, bi.ranges[i].base.raw + bi.ranges[i].size - base};
+	}
+	p.seamrr = (struct tdx_range){c->hole, c->hole_size};
+	free(model_memory);
+	model_memory = aligned_alloc(64, (tdx_model_size() + 63) / 64 * 64);
+	if (!model_memory)
+		abort();
+	model = tdx_model_init(model_memory, &p, &machine);
+}
+
+void hosted_start(const struct hosted_config *config)
+{
+	fake_cpus(config->cpus, config->packages);
+	platform_set_msrs(config->private_keyids);
+	platform_set_cpuid();
+	memset(vmx_on, 0, sizeof(vmx_on));
+	memset(calls, 0, sizeof(calls));
+	memset(&injection, 0, sizeof(injection));
+	guest_hook = NULL;
+	random_state = 1;
+	owned_pages = 0;
+	start_ram(config);
+	start_model(config);
+	fake_set_cache_hook(watch_cache);
+}
+
+void hosted_start_ready(const struct hosted_config *config)
+{
+	hosted_start(config);
+	if (tdx_module_init(&bi))
+		test_fail(__FILE__, __LINE__, "TDX refused: %s", tdx_module_info()->refusal);
+}
+
+const struct boot_info *hosted_boot_info(void) { return &bi; }
+struct tdx_model *hosted_model(void) { return model; }
+void hosted_set_guest(hosted_guest_fn guest) { guest_hook = guest; }
+
+void hosted_inject(unsigned leaf, unsigned nth, unsigned count, uint64_t status)
+{
+	injection.leaf = leaf;
+	injection.nth = nth;
+	injection.count = count;
+	injection.status = status;
+	injection.struck = 0;
+	injection.is_armed = true;
+}
+
+void hosted_inject_none(void) { injection.is_armed = false; }
+unsigned hosted_inject_count(void) { return injection.struck; }
+
+uint64_t hosted_calls(unsigned leaf) { return atomic_load(&calls[leaf % MAX_LEAVES]); }
+
+uint64_t hosted_calls_all(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < MAX_LEAVES; i++)
+		sum += hosted_calls(i);
+	return sum;
+}
+
+void hosted_fail_entropy(unsigned rdrand_times, unsigned rdseed_times)
+{
+	atomic_store(&fail_rdrand, rdrand_times);
+	atomic_store(&fail_rdseed, rdseed_times);
+}
+
+void hosted_interrupt_times(unsigned times) { atomic_store(&pending_interrupts, times); }
+
+bool hosted_is_owned(uint64_t hpa) { return hpa < arena_size && owned[hpa / 4096]; }
+uint64_t hosted_owned_bytes(void) { return atomic_load(&owned_pages) * 4096; }
+bool hosted_vmx_is_on(unsigned cpu) { return vmx_on[cpu]; }
+uint64_t hosted_invepts(unsigned cpu) { return invepts[cpu]; }
