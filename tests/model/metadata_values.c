@@ -497,6 +497,8 @@ static uint64_t set_vmcs_value(const struct md_query *query, uint32_t code, uint
 		vp->vcpu->notification_vector = (uint16_t)value;
 		return TDX_SUCCESS;
 	case 0x2016:
+		/* Bits 5:0 are not writable; before the first write they are those of NULL_PA. */
+		value &= ~UINT64_C(63);
 		if (check_shared_hpa(query->call, value, 64, 0))
 			return TDX_METADATA_FIELD_VALUE_NOT_VALID;
 		vp->vcpu->pid_hpa = value;
