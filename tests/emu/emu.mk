@@ -19,29 +19,35 @@ EMU_EFI_CFLAGS := -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
 
 $(B)/emu/obj/tests/emu/efi_main.c.o: EMU_CFLAGS += $(EMU_EFI_CFLAGS)
 
-$(B)/emu/obj/%.c.o: %.c
+$(B)/emu/obj/%.c.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(EMU_CFLAGS) -c $< -o $@
+	@echo '  CC   $@'
+	$(Q)$(CC) $(EMU_CFLAGS) -c $< -o $@
 
-$(B)/emu/obj/%.S.o: %.S
+$(B)/emu/obj/%.S.o: %.S $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(EMU_CFLAGS) -c $< -o $@
+	@echo '  AS   $@'
+	$(Q)$(CC) $(EMU_CFLAGS) -c $< -o $@
 
 # libefi brings a memcpy and a memset of its own: keep the core's to the core.
 $(B)/emu/core.o: $(EMU_CORE_OBJ)
-	$(LD) -r $^ -o $@
-	$(OBJCOPY) --localize-symbol=memcpy --localize-symbol=memset $@
+	@echo '  LD   $@'
+	$(Q)$(LD) -r $^ -o $@
+	$(Q)$(OBJCOPY) --localize-symbol=memcpy --localize-symbol=memset $@
 
 $(B)/emu/tdxemu.so: $(B)/emu/core.o $(EMU_EFI_OBJ)
-	$(LD) -nostdlib -znocombreloc -shared -Bsymbolic -z noexecstack --no-undefined \
+	@echo '  LD   $@'
+	$(Q)$(LD) -nostdlib -znocombreloc -shared -Bsymbolic -z noexecstack --no-undefined \
 	  -T /usr/lib/elf_x86_64_efi.lds /usr/lib/crt0-efi-x86_64.o $^ -L/usr/lib -lefi -lgnuefi -o $@
 
 $(B)/emu/tdxemu.efi: $(B)/emu/tdxemu.so
-	$(OBJCOPY) -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' \
+	@echo '  EFI  $@'
+	$(Q)$(OBJCOPY) -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' \
 	  -j '.rela.*' -j .reloc -j .rodata --target efi-app-x86_64 $< $@
 
 $(B)/emu/tdxemu.elf: $(EMU_CORE_OBJ) $(EMU_MB2_OBJ) tests/emu/mb2.ld
-	$(LD) -nostdlib -pie --no-dynamic-linker -z noexecstack --no-undefined -z max-page-size=4096 \
+	@echo '  LD   $@'
+	$(Q)$(LD) -nostdlib -pie --no-dynamic-linker -z noexecstack --no-undefined -z max-page-size=4096 \
 	  -T tests/emu/mb2.ld $(EMU_CORE_OBJ) $(EMU_MB2_OBJ) -o $@
 
 -include $(EMU_CORE_OBJ:.o=.d) $(EMU_EFI_OBJ:.o=.d) $(EMU_MB2_OBJ:.o=.d)

@@ -113,11 +113,36 @@ void smp_setup_lp(struct lp *lp)
 	insn_xsetbv(0, 1);
 }
 
+/*
+ * INIT leaves the memory types alone on hardware; QEMU resets them. The BSP's
+ * are what the firmware had given to every CPU.
+ */
+#define MTRR_COUNT 28U
+static const uint16_t mtrr_msr[MTRR_COUNT] = {
+	0x200, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x207, 0x208, 0x209,
+	0x20a, 0x20b, 0x20c, 0x20d, 0x20e, 0x20f, 0x250, 0x258, 0x259, 0x268,
+	0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f, 0x2ff,
+};
+static uint64_t mtrr_of_bsp[MTRR_COUNT];
+
+static void save_mtrrs(void)
+{
+	for (unsigned i = 0; i < MTRR_COUNT; i++)
+		mtrr_of_bsp[i] = insn_rdmsr(mtrr_msr[i]);
+}
+
+static void restore_mtrrs(void)
+{
+	for (unsigned i = 0; i < MTRR_COUNT; i++)
+		insn_wrmsr(mtrr_msr[i], mtrr_of_bsp[i]);
+}
+
 static void ap_main(void *arg)
 {
 	struct lp *lp = arg;
 
 	smp_setup_lp(lp);
+	restore_mtrrs();
 	lapic_reset();
 	atomic_store(&lp->is_up, true);
 	l1_ap_main(lp);
@@ -162,6 +187,7 @@ static void start_ap(struct lp *lp)
 
 void smp_start_aps(void)
 {
+	save_mtrrs();
 	for (unsigned i = 1; i < lp_count; i++)
 		start_ap(&lps[i]);
 }
