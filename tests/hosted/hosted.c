@@ -204,8 +204,9 @@ uint64_t seamcall_raw(uint64_t rax, struct seamcall_regs *regs)
 #define REGISTERS(X)                                                                           \
 	X(RCX, rcx)                                                                            \
 	X(RDX, rdx)                                                                            \
-	X(RBX, rbx) X(RBP, rbp) X(RSI, rsi) X(RDI, rdi) X(R8, r8) X(R9, r9) X(R10, r10)        \
-		X(R11, r11) X(R12, r12) X(R13, r13) X(R14, r14) X(R15, r15)
+	X(RBX, rbx)                                                                            \
+	X(RBP, rbp) X(RSI, rsi) X(RDI, rdi) X(R8, r8) X(R9, r9) X(R10, r10) X(R11, r11)        \
+		X(R12, r12) X(R13, r13) X(R14, r14) X(R15, r15)
 #define X(name, field) r.gpr[TDX_##name] = regs->field;
 	REGISTERS(X)
 #undef X
@@ -365,6 +366,9 @@ void hosted_fail_entropy(unsigned rdrand_times, unsigned rdseed_times)
 void hosted_interrupt_times(unsigned times) { atomic_store(&pending_interrupts, times); }
 
 bool hosted_is_owned(uint64_t hpa) { return hpa < arena_size && owned[hpa / 4096]; }
-uint64_t hosted_owned_bytes(void) { return atomic_load(&owned_pages) * 4096; }
+uint64_t hosted_owned_bytes(void)
+{
+	return atomic_load(&owned_pages) * 4096 - tdx_module_info()->pamt_bytes;
+}
 bool hosted_vmx_is_on(unsigned cpu) { return vmx_on[cpu]; }
 uint64_t hosted_invepts(unsigned cpu) { return invepts[cpu]; }

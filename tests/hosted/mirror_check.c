@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/hosted/mirror_check.h"
+
+#include <stdio.h>
+
+#include "mm/frame.h"
+#include "tdx/tdh.h"
+#include "tests/hosted/hosted.h"
+#include "tests/unit/test.h"
+
+static bool state_agrees(enum mirror_state mirror, unsigned module)
+{
+	switch (mirror) {
+	case MIRROR_FREE:
+		return module == SEPT_FREE;
+	case MIRROR_TABLE:
+		return module == SEPT_NL_MAPPED;
+	case MIRROR_MAPPED:
+		return module == SEPT_MAPPED;
+	case MIRROR_PENDING:
+		return module == SEPT_PENDING || module == SEPT_MAPPED;
+	case MIRROR_BLOCKED:
+		return module == SEPT_BLOCKED;
+	case MIRROR_PENDING_BLOCKED:
+		return module == SEPT_PENDING_BLOCKED || module == SEPT_BLOCKED;
+	}
+	return false;
+}
+
+static void check_frame(gpa_t at, enum page_level level, mirror_entry_t e, uint64_t entry)
+{
+	hpa_t frame = mirror_frame_of(e);
+	bool is_table = mirror_state_of(e) == MIRROR_TABLE;
+
+	if (!is_table && (entry & SEPT_ENTRY_HPA_MASK) != frame.raw)
+		test_fail(__FILE__, __LINE__,
+			  "gpa %#llx level %u: mirror frame %#llx, module %#llx",
+			  (unsigned long long)at.raw, level, (unsigned long long)frame.raw,
+			  (unsigned long long)entry);
+	if (frame_owner_of(frame) != (is_table ? FRAME_SEPT : FRAME_TD_PRIVATE) ||
+	    !hosted_is_owned(frame.raw))
+		test_fail(__FILE__, __LINE__,
+			  "gpa %#llx: frame %#llx is %s, %sowned by the module",
+			  (unsigned long long)at.raw, (unsigned long long)frame.raw,
+			  frame_owner_name(frame_owner_of(frame)),
+			  hosted_is_owned(frame.raw) ? "" : "not ");
+}
+
+static void check_below(struct td *td, struct sept_node *node, enum page_level level,
+			gpa_t base)
+{
+	for (unsigned i = 0; i < SEPT_ENTRIES; i++) {
+		struct sept_slot slot = {.node = node, .index = i, .level = level};
+		gpa_t at = gpa_add(base, i * level_size(level));
+		mirror_entry_t e = sept_read(slot);
+		struct sept_details out;
+		tdx_status_t s;
+
+		if (at.raw >= UINT64_C(1) << 47)
+			return;
+		s = tdh_mem_sept_rd(td->tdr, at, level, &out);
+		if (tdx_is_error(s) || sept_rdx_level(out.level_state) != level ||
+		    !state_agrees(mirror_state_of(e), sept_rdx_state(out.level_state)))
+			test_fail(__FILE__, __LINE__,
+				  "gpa %#llx level %u: mirror %s, module %#llx (status %#llx)",
+				  (unsigned long long)at.raw, level,
+				  mirror_state_name(mirror_state_of(e)),
+				  (unsigned long long)out.level_state,
+				  (unsigned long long)s.raw);
+		if (mirror_state_of(e) != MIRROR_FREE)
+			check_frame(at, level, e, out.entry);
+		if (mirror_state_of(e) == MIRROR_TABLE)
+			check_below(td, sept_child(slot), level - 1, at);
+	}
+}
+
+void mirror_check(struct td *td) { check_below(td, td->sept.root, LEVEL_512G, gpa(0)); }

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+#include "tdx/td.h"
+
+#include <stdlib.h>
+
+#include "core/cpu.h"
+#include "guest-abi/ghci.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/phys.h"
+#include "tdx/measure.h"
+#include "tdx/module.h"
+#include "tdx/tdh.h"
+#include "tests/fake/fake.h"
+#include "tests/hosted/hosted.h"
+#include "tests/hosted/mirror_check.h"
+#include "tests/unit/test.h"
+#include "vmx/exit.h"
+
+#define RAM      UINT64_C(0x10000000) /* 256 MiB */
+#define BUSY(op) ((uint64_t)TDX_OPERAND_BUSY << 32 | TDX_OPERAND_ID_##op)
+
+static struct td td;
+static struct td_vcpu vcpus[4];
+static hpa_t shared; /* PID, shared EPT root, source page */
+
+static const struct td_params params = {
+	.attributes = TDX_ATTR_SEPT_VE_DISABLE,
+	.max_vcpus = 4,
+	.tsc_khz = 1000000,
+	.ram_low_end = {RAM},
+	.ram_high_end = {UINT64_C(1) << 32},
+};
+
+static void ready(void)
+{
+	hosted_start_ready(&hosted_default);
+	EXPECT_EQ(frame_alloc_range(4 * PAGE_SIZE, PAGE_SIZE, hpa(0), hpa(UINT64_MAX),
+				    FRAME_SHARED, &shared),
+		  STATUS_OK);
+}
+
+static enum status create(void)
+{
+	memset(&td, 0, sizeof(td));
+	memset(vcpus, 0, sizeof(vcpus));
+	memcpy(td.name, "test", 5);
+	return td_create(&td, &params);
+}
+
+static enum status create_vcpu(unsigned i)
+{
+	enum status s = td_vcpu_create(&td, &vcpus[i], 0);
+
+	return s ? s : td_vcpu_configure(&vcpus[i], shared, 0xf2, hpa_add(shared, PAGE_SIZE));
+}
+
+/* A TD with `n` vCPUs, one measured page, finalized. */
+static void create_running(unsigned n)
+{
+	EXPECT_EQ(create(), STATUS_OK);
+	for (unsigned i = 0; i < n; i++)
+		EXPECT_EQ(create_vcpu(i), STATUS_OK);
+	EXPECT_EQ(td_add_measured_page(&td, gpa(TDBOOT_PARAMS_GPA),
+				       phys_ptr(hpa_add(shared, 2 * PAGE_SIZE))),
+		  STATUS_OK);
+	EXPECT_EQ(td_finalize(&td), STATUS_OK);
+}
+
+static void destroy(void)
+{
+	bool done = false;
+
+	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
+	for (unsigned i = 0; !done && i < 100000; i++)
+		EXPECT_EQ(td_reclaim(&td, 64, &done), STATUS_OK);
+	EXPECT_TRUE(done);
+	EXPECT_EQ(td.teardown_done, td.teardown_total);
+}
+
+static uint64_t free_bytes(void)
+{
+	uint64_t bytes[FRAME_OWNER_COUNT];
+
+	frame_account(bytes);
+	EXPECT_EQ(bytes[FRAME_QUARANTINED], 0);
+	return bytes[FRAME_FREE];
+}
+
+TEST(tdx_td_is_created_and_destroyed_20_times_without_a_trace)
+{
+	uint64_t frames;
+	uint64_t heap;
+
+	ready();
+	frames = free_bytes();
+	heap = heap_used();
+	for (unsigned i = 0; i < 20; i++) {
+		create_running(2);
+		EXPECT_EQ(td_populate(&td, gpa(0), RAM), STATUS_OK);
+		mirror_check(&td);
+		destroy();
+		EXPECT_EQ(free_bytes(), frames);
+		EXPECT_EQ(heap_used(), heap);
+		EXPECT_EQ(tdx_keyid_free_count(), 7);
+		EXPECT_EQ(hosted_owned_bytes(), 0);
+	}
+}
+
+TEST(tdx_td_mrtd_is_what_measure_predicts)
+{
+	static struct tdboot_params page;
+	static uint8_t image[TDBOOT_IMAGE_SIZE];
+	struct launch_file files[TDBOOT_FILE_COUNT] = {{.length = 12345}};
+	uint8_t predicted[48];
+	uint8_t read[48];
+	void *source;
+
+	ready();
+	source = phys_ptr(hpa_add(shared, 3 * PAGE_SIZE));
+	for (unsigned i = 0; i < sizeof(image); i++)
+		image[i] = (uint8_t)(i * 7 + i / 256);
+	launch_params_build(&page, 2, RAM, files);
+	EXPECT_EQ(create(), STATUS_OK);
+	EXPECT_EQ(create_vcpu(0), STATUS_OK);
+	for (unsigned i = 0; i < LAUNCH_PAGE_COUNT; i++) {
+		const void *content;
+		gpa_t at = launch_page(&page, image, i, &content);
+
+		memcpy(source, content, PAGE_SIZE);
+		EXPECT_EQ(td_add_measured_page(&td, at, source), STATUS_OK);
+	}
+	EXPECT_EQ(td_finalize(&td), STATUS_OK);
+	EXPECT_EQ(td_read_mrtd(&td, read), STATUS_OK);
+	launch_mrtd(&page, image, predicted);
+	EXPECT_MEM_EQ(read, predicted, sizeof(read));
+	EXPECT_EQ(td.measured_pages, LAUNCH_PAGE_COUNT);
+	mirror_check(&td);
+	destroy();
+}
+
+TEST(tdx_td_populates_a_gib_of_2m_in_520_seamcalls)
+{
+	struct td_params big = params;
+	uint64_t before;
+
+	ready();
+	memset(&td, 0, sizeof(td));
+	big.ram_low_end = gpa(SIZE_1G);
+	EXPECT_EQ(td_create(&td, &big), STATUS_OK);
+	before = hosted_calls_all();
+	EXPECT_EQ(td_populate(&td, gpa(0), SIZE_1G), STATUS_OK);
+	printf("# populate 1 GiB: %llu SEAMCALLs\n",
+	       (unsigned long long)(hosted_calls_all() - before));
+	EXPECT_TRUE(hosted_calls_all() - before <= 520);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 512);
+	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
+	before = hosted_calls_all();
+	for (bool done = false; !done;)
+		EXPECT_EQ(td_reclaim(&td, 100, &done), STATUS_OK);
+	printf("# reclaim of it: %llu SEAMCALLs\n",
+	       (unsigned long long)(hosted_calls_all() - before));
+	EXPECT_TRUE(hosted_calls_all() - before <= 530);
+}
+
+TEST(tdx_td_vcpu_enters_and_moves_after_a_flush)
+{
+	struct vp_regs regs = {0};
+
+	ready();
+	create_running(1);
+	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpus[0], &regs)), TDX_SUCCESS);
+	EXPECT_EQ(vcpus[0].exits, 1);
+	(void)fake_set_this_cpu(2);
+	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpus[0], &regs)), TDX_VCPU_ASSOCIATED);
+	(void)fake_set_this_cpu(0);
+	EXPECT_EQ(td_vcpu_flush(&vcpus[0]), STATUS_OK);
+	(void)fake_set_this_cpu(2);
+	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpus[0], &regs)), TDX_SUCCESS);
+	EXPECT_EQ(vcpus[0].assoc_cpu, 2);
+	(void)fake_set_this_cpu(1);
+	destroy(); /* flushes it where it is */
+}
+
+TEST(tdx_td_fault_gets_a_2m_page_where_all_is_private_ram)
+{
+	char text[128];
+
+	ready();
+	create_running(1);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x345678), LEVEL_2M), STATUS_OK);
+	td_describe_gpa(&td, gpa(0x345678), text, sizeof(text));
+	EXPECT_TRUE(strstr(text, "2M PENDING") != NULL);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(RAM), LEVEL_2M), STATUS_BAD_ARG);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0xc0000000), LEVEL_2M), STATUS_BAD_ARG);
+	mirror_check(&td);
+	destroy();
+}
+
+TEST(tdx_td_fault_of_a_4k_accept_splits_a_pending_2m_page)
+{
+	ready();
+	create_running(1);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0), LEVEL_2M), STATUS_OK);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_4K), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 512 + 1);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 0);
+	mirror_check(&td);
+	destroy();
+}
+
+TEST(tdx_td_fault_of_a_4k_accept_gets_4k_where_nothing_is)
+{
+	ready();
+	create_running(1);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_4K), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 1 + 1);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x6000), LEVEL_2M), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 2 + 1);
+	EXPECT_EQ(td_populate(&td, gpa(0), SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 512 + 1);
+	mirror_check(&td);
+	destroy();
+}
+
+static void unmap(uint64_t at, uint64_t size)
+{
+	EXPECT_EQ(td_unmap_private_begin(&td, gpa(at), size), STATUS_OK);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(at), LEVEL_2M), STATUS_BUSY);
+	EXPECT_EQ(td_unmap_private_commit(&td, gpa(at), size), STATUS_OK);
+	mirror_check(&td);
+}
+
+TEST(tdx_td_unmaps_a_2m_page_with_3_memory_seamcalls)
+{
+	enum page_level level;
+	uint64_t frames;
+	uint64_t before;
+
+	ready();
+	create_running(1);
+	EXPECT_EQ(td_populate(&td, gpa(0), 8 * SIZE_2M), STATUS_OK);
+	frames = free_bytes();
+	before = hosted_calls_all() - hosted_calls(TDH_PHYMEM_PAGE_WBINVD);
+	EXPECT_EQ(td_unmap_private_begin(&td, gpa(SIZE_2M), SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td_unmap_private_commit(&td, gpa(SIZE_2M), SIZE_2M), STATUS_OK);
+	EXPECT_EQ(hosted_calls_all() - hosted_calls(TDH_PHYMEM_PAGE_WBINVD) - before, 3);
+	EXPECT_EQ(free_bytes(), frames + SIZE_2M);
+	EXPECT_TRUE(!td_is_private(&td, gpa(SIZE_2M), &level));
+	EXPECT_EQ(level, LEVEL_2M);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(SIZE_2M), LEVEL_2M), STATUS_BAD_ARG);
+	EXPECT_EQ(td_mark_private(&td, gpa(SIZE_2M), SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(SIZE_2M), LEVEL_2M), STATUS_OK);
+	EXPECT_EQ(free_bytes(), frames);
+	mirror_check(&td);
+	destroy();
+}
+
+TEST(tdx_td_unmaps_4k_out_of_a_2m_page_with_7_memory_seamcalls)
+{
+	uint64_t before;
+
+	ready();
+	create_running(1);
+	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
+	before = hosted_calls_all();
+	unmap(0x7000, SIZE_4K);
+	before += hosted_calls(TDH_PHYMEM_PAGE_WBINVD) + hosted_calls(TDH_MEM_SEPT_RD);
+	printf("# 4K out of 2M: %llu SEAMCALLs\n",
+	       (unsigned long long)(hosted_calls_all() - before));
+	EXPECT_TRUE(hosted_calls_all() - before <= 7);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 511 + 1);
+	destroy();
+}
+
+TEST(tdx_td_unmaps_a_range_with_two_cut_edges)
+{
+	ready();
+	create_running(1);
+	EXPECT_EQ(td_populate(&td, gpa(0), 8 * SIZE_2M), STATUS_OK);
+	unmap(SIZE_2M + 0x3000, 2 * SIZE_2M);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 5);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 512 + 1);
+	destroy();
+}
+
+/* ---- Another vCPU runs meanwhile ---- */
+
+static void (*inside)(void);
+
+static void guest_calls_inside(unsigned cpu, struct tdx_vcpu_view *vcpu, struct tdx_exit *exit)
+{
+	(void)vcpu;
+	(void)exit;
+	(void)fake_set_this_cpu(1);
+	inside();
+	(void)fake_set_this_cpu(cpu);
+}
+
+static void begin_while_running(void)
+{
+	EXPECT_EQ(td_unmap_private_begin(&td, gpa(0), SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td_unmap_private_commit(&td, gpa(0), SIZE_2M), STATUS_BUSY);
+	mirror_check(&td);
+	/* The 4K edges need a second TRACK while the first epoch still runs. */
+	EXPECT_EQ(td_unmap_private_begin(&td, gpa(SIZE_2M), SIZE_4K), STATUS_BUSY);
+}
+
+TEST(tdx_td_unmap_waits_for_the_vcpu_that_still_runs)
+{
+	struct vp_regs regs = {0};
+
+	ready();
+	create_running(2);
+	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
+	inside = begin_while_running;
+	hosted_set_guest(guest_calls_inside);
+	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpus[0], &regs)), TDX_SUCCESS);
+	EXPECT_EQ(td_unmap_private_commit(&td, gpa(0), SIZE_2M), STATUS_OK);
+	mirror_check(&td);
+	destroy();
+}
+
+static void split_while_running(void)
+{
+	EXPECT_EQ(td_unmap_private_begin(&td, gpa(0x3000), SIZE_4K), STATUS_BUSY);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x3000), LEVEL_2M), STATUS_BUSY);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x9000), LEVEL_2M), STATUS_BUSY);
+	mirror_check(&td);
+}
+
+TEST(tdx_td_split_waits_for_the_vcpu_that_still_runs_and_is_then_repeated)
+{
+	struct vp_regs regs = {0};
+
+	ready();
+	create_running(2);
+	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
+	inside = split_while_running;
+	hosted_set_guest(guest_calls_inside);
+	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpus[0], &regs)), TDX_SUCCESS);
+	unmap(0x3000, SIZE_4K);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x9000), LEVEL_2M), STATUS_OK);
+	destroy();
+}
+
+TEST(tdx_td_unmap_can_be_cancelled)
+{
+	enum page_level level;
+
+	ready();
+	create_running(1);
+	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td_unmap_private_begin(&td, gpa(0), SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td_unmap_private_cancel(&td), STATUS_OK);
+	EXPECT_TRUE(td_is_private(&td, gpa(0), &level));
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 2);
+	mirror_check(&td);
+	unmap(0, SIZE_2M);
+	destroy();
+}
+
+TEST(tdx_td_cache_write_back_survives_interrupts)
+{
+	ready();
+	create_running(1);
+	hosted_interrupt_times(5);
+	destroy();
+	EXPECT_EQ(hosted_calls(TDH_PHYMEM_CACHE_WB), 2 + 5);
+}
+
+TEST(tdx_td_create_says_when_no_keyid_is_left)
+{
+	struct hosted_config c = hosted_default;
+	static struct td other;
+
+	c.private_keyids = 2;
+	hosted_start_ready(&c);
+	EXPECT_EQ(create(), STATUS_OK);
+	EXPECT_EQ(td_create(&other, &params), STATUS_NO_KEYID);
+	destroy();
+	memset(&other, 0, sizeof(other));
+	EXPECT_EQ(td_create(&other, &params), STATUS_OK);
+}
+
+TEST(tdx_td_create_refuses_attributes_that_the_module_lacks)
+{
+	struct td_params odd = params;
+
+	ready();
+	odd.attributes = UINT64_C(1) << 5;
+	memset(&td, 0, sizeof(td));
+	EXPECT_EQ(td_create(&td, &odd), STATUS_BAD_ARG);
+	EXPECT_EQ(tdx_keyid_free_count(), 7);
+}
+
+TEST(tdx_td_half_built_is_torn_down_at_every_stage)
+{
+	uint64_t frames;
+
+	ready();
+	frames = free_bytes();
+	for (unsigned stage = 0; stage < 4; stage++) {
+		EXPECT_EQ(create(), STATUS_OK);
+		if (stage > 0)
+			EXPECT_EQ(create_vcpu(0), STATUS_OK);
+		if (stage > 1)
+			EXPECT_EQ(td_populate(&td, gpa(0x1000), SIZE_2M), STATUS_OK);
+		if (stage > 2)
+			EXPECT_EQ(td_add_measured_page(&td, gpa(TDBOOT_PARAMS_GPA),
+						       phys_ptr(shared)),
+				  STATUS_OK);
+		destroy();
+		EXPECT_EQ(free_bytes(), frames);
+	}
+}
+
+TEST(tdx_td_tsc_of_the_host_is_found_from_the_virtual_one)
+{
+	struct td t = {.tsc_multiplier = UINT64_C(1) << 48, .tsc_offset = (uint64_t)-1000};
+
+	EXPECT_EQ(td_host_tsc(&t, 5000), 6000);
+	t.tsc_multiplier = UINT64_C(3) << 47; /* 1.5 virtual ticks per host tick */
+	t.tsc_offset = 0;
+	EXPECT_EQ(td_host_tsc(&t, 3000000000), 2000000000);
+	t.tsc_multiplier = 0;
+	EXPECT_EQ(td_host_tsc(&t, 1), 0);
+}
