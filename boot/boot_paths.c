@@ -11,7 +11,7 @@
 
 #define MULTIBOOT2_IMAGE_BASE UINT64_C(0x200000)
 
-#define RSDP_MAX              36U
+#define RSDP_MAX 36U
 
 static struct boot_info multiboot2_boot_info;
 

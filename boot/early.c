@@ -21,7 +21,8 @@ static uint64_t top(const char *stack) { return (uint64_t)stack + STACK_SIZE; }
 
 void early_init(void)
 {
-	const struct cpu_stacks stacks = {top(first_ist[0]), top(first_ist[1]), top(first_ist[2])};
+	const struct cpu_stacks stacks = {top(first_ist[0]), top(first_ist[1]),
+					  top(first_ist[2])};
 
 	trap_init();
 	cpu_init_this(0, &stacks);

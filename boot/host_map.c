@@ -19,7 +19,10 @@
 
 uint64_t kernel_cr3;
 
-static bool has_1g_pages(void) { return (hw_cpuid(0x80000001U, 0).edx & UINT32_C(1) << 26) != 0; }
+static bool has_1g_pages(void)
+{
+	return (hw_cpuid(0x80000001U, 0).edx & UINT32_C(1) << 26) != 0;
+}
 
 /* Tables for the direct map: per range two edges of 4K pages, and 2M pages without 1G ones. */
 static uint64_t pool_size(const struct boot_info *bi)

@@ -52,8 +52,8 @@ static const char *kind_name(enum boot_mem_kind kind)
 
 static void print_boot_info(const struct boot_info *bi)
 {
-	log_info("booted by %s, image at %#lx, RSDP at %#lx", bi->boot_path, bi->kernel_base.raw,
-		 bi->rsdp.raw);
+	log_info("booted by %s, image at %#lx, RSDP at %#lx", bi->boot_path,
+		 bi->kernel_base.raw, bi->rsdp.raw);
 	for (uint32_t i = 0; i < bi->range_count; i++) {
 		const struct boot_range *r = &bi->ranges[i];
 
@@ -107,7 +107,8 @@ static void start_interrupts(void)
 		panic("local APIC: %s", status_name(s));
 	cpus[0] = (struct cpu){.apic_id = cpu_read_apic_id(), .is_online = true};
 	cpu_count = 1;
-	/* First the 8259s: a LINT0 that is masked with their line raised keeps QEMU's CPU waiting. */
+	/* First the 8259s: a LINT0 that is masked with their line raised keeps QEMU's CPU
+	 * waiting. */
 	ioapic_init(&acpi);
 	lapic_init_this_cpu();
 	timer_init();

@@ -23,7 +23,8 @@
 #define IST_STACK_SIZE UINT64_C(0x2000)
 #define LOW_PAGES_END  UINT64_C(0xa0000)
 
-/* INIT, 10 ms, STARTUP, 200 us, STARTUP again to those that slept through it (SDM 3A, 9.4.4). */
+/* INIT, 10 ms, STARTUP, 200 us, STARTUP again to those that slept through it (SDM 3A, 9.4.4).
+ */
 #define INIT_DELAY_US    10000U
 #define STARTUP_DELAY_US 2000U
 #define COME_UP_US       5000000U
@@ -115,7 +116,8 @@ static void write32(char *page, const char *symbol, uint64_t value)
 	memcpy(page + (symbol - trampoline_start), &v, sizeof(v));
 }
 
-/* A page of RAM below 640 KiB, which frame_init() leaves alone; page 0 keeps the BIOS's data. */
+/* A page of RAM below 640 KiB, which frame_init() leaves alone; page 0 keeps the BIOS's data.
+ */
 static hpa_t find_low_page(const struct boot_info *bi)
 {
 	for (uint64_t at = LOW_PAGES_END - PAGE_SIZE; at >= PAGE_SIZE; at -= PAGE_SIZE) {
@@ -135,8 +137,10 @@ static void place_trampoline(hpa_t at)
 	memcpy(page, trampoline_start, (size_t)(trampoline_end - trampoline_start));
 	write32(page, trampoline_gdt_pointer + 2,
 		at.raw + (uint64_t)(trampoline_gdt - trampoline_start));
-	write32(page, trampoline_far32, at.raw + (uint64_t)(trampoline_start32 - trampoline_start));
-	write32(page, trampoline_far64, at.raw + (uint64_t)(trampoline_start64 - trampoline_start));
+	write32(page, trampoline_far32,
+		at.raw + (uint64_t)(trampoline_start32 - trampoline_start));
+	write32(page, trampoline_far64,
+		at.raw + (uint64_t)(trampoline_start64 - trampoline_start));
 	CHECK(paging_lookup((uint64_t)boot_pml4, &cr3, &entry) == STATUS_OK);
 	write32(page, trampoline_cr3, cr3.raw);
 }
@@ -202,7 +206,8 @@ static void number_candidates(void)
 	for (uint32_t i = 0; i < ap_count; i++) {
 		uint32_t absent = AP_ABSENT;
 
-		if (atomic_compare_exchange_strong(&candidates[i].state, &absent, AP_GIVEN_UP)) {
+		if (atomic_compare_exchange_strong(&candidates[i].state, &absent,
+						   AP_GIVEN_UP)) {
 			log_error("CPU with APIC ID %u does not come up", ap_apic_ids[i]);
 			cpu_missing_count++;
 			continue;

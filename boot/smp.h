@@ -8,7 +8,8 @@
 #include "core/cpu_hw.h"
 #include "drivers/acpi.h"
 
-/* Guarded stacks for one CPU: returns the top of its own, fills the others; panics without memory. */
+/* Guarded stacks for one CPU: returns the top of its own, fills the others; panics without
+ * memory. */
 uint64_t smp_create_stacks(struct cpu_stacks *out);
 
 /*

@@ -42,7 +42,10 @@ static inline bool hpa_aligned(hpa_t a, uint64_t size) { return a.raw % size == 
 static inline bool gpa_aligned(gpa_t a, uint64_t size) { return a.raw % size == 0; }
 
 static inline uint64_t align_down(uint64_t v, uint64_t size) { return v & ~(size - 1); }
-static inline uint64_t align_up(uint64_t v, uint64_t size) { return (v + size - 1) & ~(size - 1); }
+static inline uint64_t align_up(uint64_t v, uint64_t size)
+{
+	return (v + size - 1) & ~(size - 1);
+}
 
 /* Page sizes of paging, EPT, Secure EPT and PAMT alike; also the level numbers TDX uses. */
 enum page_level { LEVEL_4K, LEVEL_2M, LEVEL_1G, LEVEL_512G };

@@ -55,7 +55,8 @@ static void remove_at(struct boot_info *bi, uint32_t i)
 
 static void insert_at(struct boot_info *bi, uint32_t i, struct boot_range r)
 {
-	memmove(&bi->ranges[i + 1], &bi->ranges[i], (bi->range_count - i) * sizeof(bi->ranges[0]));
+	memmove(&bi->ranges[i + 1], &bi->ranges[i],
+		(bi->range_count - i) * sizeof(bi->ranges[0]));
 	bi->ranges[i] = r;
 	bi->range_count++;
 }

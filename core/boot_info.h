@@ -10,10 +10,10 @@
 #include "core/addr.h"
 #include "core/status.h"
 
-#define BOOT_INFO_MAGIC     UINT64_C(0x7462756f64657231)
-#define BOOT_MAX_RANGES     512
-#define BOOT_MAX_MODULES    32
-#define BOOT_NAME_MAX       64
+#define BOOT_INFO_MAGIC  UINT64_C(0x7462756f64657231)
+#define BOOT_MAX_RANGES  512
+#define BOOT_MAX_MODULES 32
+#define BOOT_NAME_MAX    64
 
 enum boot_mem_kind {
 	BOOT_MEM_USABLE,   /* free RAM */
@@ -38,9 +38,9 @@ struct boot_module {
 
 struct boot_info {
 	uint64_t magic;
-	char boot_path[16];        /* "uefi" or "multiboot2" */
-	hpa_t rsdp;                /* 0 if none */
-	hpa_t kernel_base;         /* where the kernel image lies, 2M-aligned */
+	char boot_path[16]; /* "uefi" or "multiboot2" */
+	hpa_t rsdp;         /* 0 if none */
+	hpa_t kernel_base;  /* where the kernel image lies, 2M-aligned */
 	uint32_t range_count;
 	uint32_t module_count;
 	struct boot_range ranges[BOOT_MAX_RANGES]; /* ascending, not overlapping */
@@ -65,8 +65,8 @@ enum boot_mem_kind boot_range_kind(const struct boot_info *bi, hpa_t at);
  * The highest 4K-aligned place of `size` bytes in usable memory that ends at or below
  * `limit` and lies above 1 MiB, aligned to `align`. STATUS_NO_MEMORY if there is none.
  */
-MUST_CHECK enum status boot_range_find(const struct boot_info *bi, uint64_t size, uint64_t align,
-				       uint64_t limit, hpa_t *out);
+MUST_CHECK enum status boot_range_find(const struct boot_info *bi, uint64_t size,
+				       uint64_t align, uint64_t limit, hpa_t *out);
 
 /*
  * Appends a module. STATUS_NO_MEMORY if the table is full, STATUS_BAD_ARG for an empty

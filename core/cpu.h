@@ -10,12 +10,12 @@
 /* One logical processor; filled while it comes up and constant afterwards. */
 struct cpu {
 	uint32_t apic_id;
-	unsigned package;  /* dense package number, 0-based */
+	unsigned package; /* dense package number, 0-based */
 	bool is_online;
 };
 
 extern struct cpu cpus[MAX_CPUS];
-extern unsigned cpu_count;     /* CPUs that are online; numbers 0..cpu_count-1 */
+extern unsigned cpu_count; /* CPUs that are online; numbers 0..cpu_count-1 */
 extern unsigned package_count;
 extern unsigned cpu_missing_count; /* CPUs that the firmware lists and that did not come up */
 
@@ -28,6 +28,7 @@ enum {
 	VECTOR_SPURIOUS = 0xff,
 };
 
-/* Handlers run with interrupts disabled, after them the LAPIC gets its EOI. Register before use. */
+/* Handlers run with interrupts disabled, after them the LAPIC gets its EOI. Register before
+ * use. */
 typedef void (*irq_handler_fn)(void);
 void irq_register(uint8_t vector, irq_handler_fn handler);

@@ -11,9 +11,9 @@
 #include "core/trap.h"
 #include "core/x86.h"
 
-#define GDT_CODE64 UINT64_C(0x00af9b000000ffff)
-#define GDT_DATA   UINT64_C(0x00cf93000000ffff)
-#define GDT_TSS    UINT64_C(0x0000890000000000)
+#define GDT_CODE64   UINT64_C(0x00af9b000000ffff)
+#define GDT_DATA     UINT64_C(0x00cf93000000ffff)
+#define GDT_TSS      UINT64_C(0x0000890000000000)
 #define SELECTOR_TSS 0x18U
 
 struct cpu cpus[MAX_CPUS];
@@ -157,7 +157,8 @@ static uint32_t legacy_package_shift(void)
 	return shift;
 }
 
-/* The last valid level's shift leads from the APIC ID to the package (SDM vol. 2, CPUID 0x1F). */
+/* The last valid level's shift leads from the APIC ID to the package (SDM vol. 2, CPUID 0x1F).
+ */
 uint32_t cpu_read_package_id(void)
 {
 	uint32_t leaf = topology_leaf();

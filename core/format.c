@@ -102,7 +102,8 @@ static const char *parse_flags(const char *f, struct spec *sp)
 	}
 }
 
-/* A va_list passed on as a parameter has no portable type; wrapped, it can be consumed by calls. */
+/* A va_list passed on as a parameter has no portable type; wrapped, it can be consumed by
+ * calls. */
 struct args {
 	va_list ap;
 };
@@ -157,7 +158,8 @@ static void put_char(struct out *o, const struct spec *sp, char c)
 	put_string(o, sp, text);
 }
 
-static void put_conversion(struct out *o, char conversion, const struct spec *sp, struct args *a)
+static void put_conversion(struct out *o, char conversion, const struct spec *sp,
+			   struct args *a)
 {
 	switch (conversion) {
 	case 'd':

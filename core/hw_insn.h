@@ -26,7 +26,10 @@ static inline uint64_t insn_rdmsr(uint32_t msr)
 
 static inline void insn_wrmsr(uint32_t msr, uint64_t v)
 {
-	asm volatile("wrmsr" : : "a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "c"(msr) : "memory");
+	asm volatile("wrmsr"
+		     :
+		     : "a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "c"(msr)
+		     : "memory");
 }
 
 /* False when RDMSR faulted. At the fixup RAX holds the vector and ECX still the MSR. */
@@ -147,9 +150,18 @@ static inline uint64_t insn_read_cr4(void)
 	return v;
 }
 
-static inline void insn_write_cr0(uint64_t v) { asm volatile("mov %0, %%cr0" : : "r"(v) : "memory"); }
-static inline void insn_write_cr3(uint64_t v) { asm volatile("mov %0, %%cr3" : : "r"(v) : "memory"); }
-static inline void insn_write_cr4(uint64_t v) { asm volatile("mov %0, %%cr4" : : "r"(v) : "memory"); }
+static inline void insn_write_cr0(uint64_t v)
+{
+	asm volatile("mov %0, %%cr0" : : "r"(v) : "memory");
+}
+static inline void insn_write_cr3(uint64_t v)
+{
+	asm volatile("mov %0, %%cr3" : : "r"(v) : "memory");
+}
+static inline void insn_write_cr4(uint64_t v)
+{
+	asm volatile("mov %0, %%cr4" : : "r"(v) : "memory");
+}
 
 static inline uint64_t insn_xgetbv0(void)
 {
@@ -162,7 +174,10 @@ static inline uint64_t insn_xgetbv0(void)
 
 static inline void insn_xsetbv0(uint64_t v)
 {
-	asm volatile("xsetbv" : : "a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "c"(0) : "memory");
+	asm volatile("xsetbv"
+		     :
+		     : "a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "c"(0)
+		     : "memory");
 }
 
 static inline void insn_invlpg(const void *p)
@@ -222,7 +237,8 @@ static inline void insn_lidt(const struct insn_table_ptr *p)
 	asm volatile("lidt %0" : : "m"(*p));
 }
 
-/* Loads the GDT and every segment register: CS 0x08, the data segments 0x10. GS base becomes 0. */
+/* Loads the GDT and every segment register: CS 0x08, the data segments 0x10. GS base becomes 0.
+ */
 static inline void insn_lgdt(const struct insn_table_ptr *p)
 {
 	asm volatile("lgdt %0\n"

@@ -18,7 +18,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 #define LOG_TAG "hv"
 #endif
 
-/* Messages above this level are dropped; `log =` in redoubt.cfg and the shell's `log` set it. */
+/* Messages above this level are dropped; `log =` in redoubt.cfg and the shell's `log` set it.
+ */
 extern enum log_level log_threshold;
 
 /*
@@ -40,7 +41,8 @@ void log_set_dying(void);
 /* Calls `emit` once per line still in the ring, oldest first. */
 void log_replay(void (*emit)(void *ctx, const char *line), void *ctx);
 
-/* vsnprintf subset: d i u x X p s c %, flags 0 - #, width, precision, l ll z. Always terminates. */
+/* vsnprintf subset: d i u x X p s c %, flags 0 - #, width, precision, l ll z. Always
+ * terminates. */
 int format_v(char *buf, size_t size, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
 int format(char *buf, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

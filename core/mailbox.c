@@ -9,9 +9,8 @@ bool mailbox_put(struct mailbox *box, struct letter *l)
 
 	do {
 		l->next = newest;
-	} while (!atomic_compare_exchange_weak_explicit(&box->newest, &newest, l,
-							memory_order_seq_cst,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&box->newest, &newest, l, memory_order_seq_cst, memory_order_relaxed));
 	return newest == NULL;
 }
 

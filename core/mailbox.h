@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A queue that any CPU fills and one empties, without locks; core/oncpu_hw.c has one per CPU. */
+/* A queue that any CPU fills and one empties, without locks; core/oncpu_hw.c has one per CPU.
+ */
 #pragma once
 
 #include <stdatomic.h>

@@ -19,8 +19,10 @@ void oncpu_each(oncpu_fn fn, void *arg);
 /* The same on one CPU of each package, in parallel; waits for all. */
 void oncpu_each_package(oncpu_fn fn, void *arg);
 
-/* Runs what others asked of this CPU. Every CPU's loop calls it before it sleeps or enters a guest. */
+/* Runs what others asked of this CPU. Every CPU's loop calls it before it sleeps or enters a
+ * guest. */
 void oncpu_drain(void);
 
-/* Is there work in this CPU's mailbox? Checked with interrupts off before sleeping or VP.ENTER. */
+/* Is there work in this CPU's mailbox? Checked with interrupts off before sleeping or VP.ENTER.
+ */
 bool oncpu_pending(void);

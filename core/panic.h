@@ -3,14 +3,17 @@
 
 #include "core/compiler.h"
 
-/* Stops every CPU, prints cause, registers and what the dumpers add, then does what `panic=` says. */
+/* Stops every CPU, prints cause, registers and what the dumpers add, then does what `panic=`
+ * says. */
 _Noreturn void panic(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* A subsystem's contribution to the panic screen (last SEAMCALLs, last exits); prints with log_error. */
+/* A subsystem's contribution to the panic screen (last SEAMCALLs, last exits); prints with
+ * log_error. */
 typedef void (*panic_dumper_fn)(void);
 void panic_register_dumper(panic_dumper_fn dumper);
 
-/* What happens after the panic screen: must not return. Without one the machine stands still. */
+/* What happens after the panic screen: must not return. Without one the machine stands still.
+ */
 void panic_set_end(void (*end)(void));
 
 /*

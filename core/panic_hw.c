@@ -12,8 +12,8 @@
 #include "core/panic_stop.h"
 #include "core/trap.h"
 
-#define MAX_DUMPERS 16
-#define NOBODY      UINT32_MAX
+#define MAX_DUMPERS     16
+#define NOBODY          UINT32_MAX
 #define BACKTRACE_WORDS 24U
 
 /* Time for the others to take their NMI; there is no clock that can be trusted now. */
@@ -117,12 +117,16 @@ static _Noreturn void dump_and_finish(void)
 	finish();
 }
 
-static bool is_kernel_stack(uint64_t p) { return p % 8 == 0 && p >= UINT64_C(0xffff800000000000); }
+static bool is_kernel_stack(uint64_t p)
+{
+	return p % 8 == 0 && p >= UINT64_C(0xffff800000000000);
+}
 
 void panic_trap(const struct trap_frame *f, const char *what)
 {
 	become_the_panicking_cpu();
-	log_error("PANIC on cpu%u: %s, vector %lu at %#lx", this_cpu(), what, f->vector, f->rip);
+	log_error("PANIC on cpu%u: %s, vector %lu at %#lx", this_cpu(), what, f->vector,
+		  f->rip);
 	print_registers(f);
 	if (!is_nested && is_kernel_stack(f->rsp))
 		print_code_addresses((const uint64_t *)f->rsp);

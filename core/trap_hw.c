@@ -15,11 +15,11 @@
 #include "core/panic_stop.h"
 #include "core/x86.h"
 
-#define VECTOR_COUNT 256
-#define VECTOR_FIRST_IRQ 32
-#define ISR_STRIDE 16U
+#define VECTOR_COUNT           256
+#define VECTOR_FIRST_IRQ       32
+#define ISR_STRIDE             16U
 #define GATE_INTERRUPT_PRESENT 0x8e00U
-#define KERNEL_CS 0x08U
+#define KERNEL_CS              0x08U
 
 /* Places in the TSS's interrupt stack table; core/cpu_hw.c fills them in this order. */
 enum { IST_NONE, IST_NMI, IST_DF, IST_MC };
@@ -78,7 +78,10 @@ void trap_init_this_cpu(void)
 	insn_lidt(&p);
 }
 
-void irq_register(uint8_t vector, irq_handler_fn handler) { atomic_store(&handlers[vector], handler); }
+void irq_register(uint8_t vector, irq_handler_fn handler)
+{
+	atomic_store(&handlers[vector], handler);
+}
 
 void machine_check_register(machine_check_fn hook) { atomic_store(&machine_check_hook, hook); }
 
@@ -126,7 +129,8 @@ static uint64_t print_machine_check_banks(void)
 		if ((status & MC_STATUS_ADDRV) != 0 &&
 		    hw_rdmsr_safe(MSR_MC_ADDR(bank), &address) == STATUS_OK && first == 0)
 			first = address;
-		log_error("machine check: bank %u status %#lx address %#lx", bank, status, address);
+		log_error("machine check: bank %u status %#lx address %#lx", bank, status,
+			  address);
 	}
 	return first;
 }

@@ -9,9 +9,9 @@
 #include "core/log.h"
 #include "mm/paging.h"
 
-#define IOAPIC_SIZE    0x20U
-#define REG_VERSION    1U
-#define REG_REDIRECT   0x10U
+#define IOAPIC_SIZE     0x20U
+#define REG_VERSION     1U
+#define REG_REDIRECT    0x10U
 #define REDIRECT_MASKED 0x10000U
 #define REDIRECT_LEVEL  0x8000U
 #define REDIRECT_LOW    0x2000U

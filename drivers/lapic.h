@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Local APIC, xAPIC or x2APIC: one mode on all CPUs, the firmware's unless it must be x2APIC. */
+/* Local APIC, xAPIC or x2APIC: one mode on all CPUs, the firmware's unless it must be x2APIC.
+ */
 #pragma once
 
 #include <stdbool.h>

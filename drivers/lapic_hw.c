@@ -30,20 +30,20 @@ enum {
 	REG_TIMER_DIVIDE = 0x3e0,
 };
 
-#define XAPIC_SIZE       0x400U
-#define SPURIOUS_ENABLE  0x100U
-#define LVT_MASKED       0x10000U
-#define LVT_NMI          0x400U
-#define LVT_DEADLINE     0x40000U
-#define DIVIDE_BY_16     0x3U
-#define ICR_NMI          0x400U
-#define ICR_INIT         0x500U
-#define ICR_STARTUP      0x600U
-#define ICR_PENDING      0x1000U
-#define ICR_ASSERT       0x4000U
-#define ICR_ALL_OTHERS   0xc0000U
-#define ICR_WAIT_SPINS   1000000
-#define X2APIC_ONLY_ID   255U
+#define XAPIC_SIZE      0x400U
+#define SPURIOUS_ENABLE 0x100U
+#define LVT_MASKED      0x10000U
+#define LVT_NMI         0x400U
+#define LVT_DEADLINE    0x40000U
+#define DIVIDE_BY_16    0x3U
+#define ICR_NMI         0x400U
+#define ICR_INIT        0x500U
+#define ICR_STARTUP     0x600U
+#define ICR_PENDING     0x1000U
+#define ICR_ASSERT      0x4000U
+#define ICR_ALL_OTHERS  0xc0000U
+#define ICR_WAIT_SPINS  1000000
+#define X2APIC_ONLY_ID  255U
 
 static volatile uint32_t *xapic; /* NULL in x2APIC mode */
 
@@ -114,7 +114,8 @@ static void send(uint32_t apic_id, uint32_t command)
 	bool irq;
 
 	if (lapic_is_x2apic()) {
-		/* WRMSR to x2APIC registers does not wait for earlier stores (SDM 3A, 11.12.3). */
+		/* WRMSR to x2APIC registers does not wait for earlier stores (SDM 3A, 11.12.3).
+		 */
 		hw_mfence();
 		hw_wrmsr(MSR_X2APIC_BASE + REG_ICR / 16, (uint64_t)apic_id << 32 | command);
 		return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* An empty IDT turns the next exception into a shutdown of the CPU, which resets the machine. */
+/* An empty IDT turns the next exception into a shutdown of the CPU, which resets the machine.
+ */
 static inline _Noreturn void insn_triple_fault(void)
 {
 	static const struct {

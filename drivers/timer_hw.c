@@ -12,21 +12,22 @@
 #include "drivers/lapic.h"
 #include "drivers/timer_source.h"
 
-#define PM_TIMER_HZ    3579545U
-#define PIT_HZ         1193182U
-#define CALIBRATE_MS   20U
+#define PM_TIMER_HZ       3579545U
+#define PIT_HZ            1193182U
+#define CALIBRATE_MS      20U
 #define CALIBRATE_GIVE_UP 200000000U
 
-#define PIT_CHANNEL2 0x42U
-#define PIT_COMMAND  0x43U
-#define PIT_GATE     0x61U
+#define PIT_CHANNEL2  0x42U
+#define PIT_COMMAND   0x43U
+#define PIT_GATE      0x61U
 #define PIT_MODE0_CH2 0xb0U
 
 static uint64_t tsc_khz;
 static uint64_t tsc_start;
 static uint64_t lapic_khz; /* ticks of the LAPIC timer per ms; 0 in deadline mode */
 
-/* CPUID 0x15: TSC = crystal * EBX / EAX; where the crystal is not told, 0x16 has the base MHz. */
+/* CPUID 0x15: TSC = crystal * EBX / EAX; where the crystal is not told, 0x16 has the base MHz.
+ */
 static uint64_t cpuid_khz(void)
 {
 	uint32_t max = hw_cpuid(0, 0).eax;

@@ -7,7 +7,8 @@
 /* 16550 at `port` (0x3f8 = com1), `baud` 8N1, FIFO on. Output works from here on. */
 void uart_init(uint16_t port, uint32_t baud);
 
-/* Routes the UART's interrupt to the BSP (IOAPIC); without one, input is polled by uart_read(). */
+/* Routes the UART's interrupt to the BSP (IOAPIC); without one, input is polled by uart_read().
+ */
 void uart_enable_interrupt(void);
 
 /* Blocking, any context, atomic per call between CPUs. '\n' becomes CR LF. */

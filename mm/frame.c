@@ -64,14 +64,10 @@ static uint64_t free_tdx_pages;
 const char *frame_owner_name(enum frame_owner o)
 {
 	static const char *const names[FRAME_OWNER_COUNT] = {
-		[FRAME_FREE] = "free",
-		[FRAME_HOST] = "host",
-		[FRAME_PAMT] = "pamt",
-		[FRAME_TD_CONTROL] = "td-control",
-		[FRAME_SEPT] = "sept",
-		[FRAME_TD_PRIVATE] = "td-private",
-		[FRAME_SHARED] = "shared",
-		[FRAME_QUARANTINED] = "quarantined",
+		[FRAME_FREE] = "free",     [FRAME_HOST] = "host",
+		[FRAME_PAMT] = "pamt",     [FRAME_TD_CONTROL] = "td-control",
+		[FRAME_SEPT] = "sept",     [FRAME_TD_PRIVATE] = "td-private",
+		[FRAME_SHARED] = "shared", [FRAME_QUARANTINED] = "quarantined",
 	};
 
 	return o < FRAME_OWNER_COUNT ? names[o] : "unknown";
@@ -137,7 +133,10 @@ static bool gib_is_free(const struct slot *s)
 	       (s->tdx_chunks == 0 || s->tdx_chunks == CHUNKS_PER_GIB);
 }
 
-static unsigned gib_class(const struct slot *s) { return s->tdx_chunks == 0 ? CLASS_HOST : CLASS_TDX; }
+static unsigned gib_class(const struct slot *s)
+{
+	return s->tdx_chunks == 0 ? CLASS_HOST : CLASS_TDX;
+}
 
 /* Takes a whole free GiB apart: its chunks become findable one by one. */
 static void gib_break(uint64_t slot)
@@ -247,8 +246,8 @@ static void chunk_set_pages(uint64_t c, unsigned first, unsigned count, unsigned
 		unsigned old = nibble_get(c, p);
 
 		count_pages(k, old, owner, 1);
-		k->free_pages = (uint16_t)(k->free_pages + (owner == FRAME_FREE) -
-					   (old == FRAME_FREE));
+		k->free_pages =
+			(uint16_t)(k->free_pages + (owner == FRAME_FREE) - (old == FRAME_FREE));
 		nibble_set(c, p, owner);
 	}
 	chunk_try_uniform(c);
@@ -562,7 +561,7 @@ static size_t layout(uint64_t slot_total, char *memory)
 	uint64_t chunk_total = slot_total * CHUNKS_PER_GIB;
 	size_t at = 0;
 
-	for (unsigned class = 0; class < CLASS_COUNT; class++) {
+	for (unsigned class = 0; class < CLASS_COUNT; class ++) {
 		struct bitset *sets[] = {&free_gibs[class], &free_chunks[class],
 					 &partial_chunks[class]};
 		uint64_t sizes[] = {slot_total, chunk_total, chunk_total};

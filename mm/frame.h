@@ -15,19 +15,20 @@
 
 enum frame_owner {
 	FRAME_FREE,
-	FRAME_HOST,         /* kernel image, heap, page tables, boot modules, ACPI */
-	FRAME_PAMT,         /* given to the TDX module by SYS.CONFIG, for ever */
-	FRAME_TD_CONTROL,   /* TDR, TDCX, TDVPR and TDVPS pages */
-	FRAME_SEPT,         /* Secure EPT pages */
-	FRAME_TD_PRIVATE,   /* a TD's private memory */
-	FRAME_SHARED,       /* memory a TD shares with the host, and its shared EPT */
-	FRAME_QUARANTINED,  /* in doubt: never used again */
+	FRAME_HOST,        /* kernel image, heap, page tables, boot modules, ACPI */
+	FRAME_PAMT,        /* given to the TDX module by SYS.CONFIG, for ever */
+	FRAME_TD_CONTROL,  /* TDR, TDCX, TDVPR and TDVPS pages */
+	FRAME_SEPT,        /* Secure EPT pages */
+	FRAME_TD_PRIVATE,  /* a TD's private memory */
+	FRAME_SHARED,      /* memory a TD shares with the host, and its shared EPT */
+	FRAME_QUARANTINED, /* in doubt: never used again */
 	FRAME_OWNER_COUNT,
 };
 
 const char *frame_owner_name(enum frame_owner o);
 
-/* Takes the memory map. Everything that is not BOOT_MEM_USABLE becomes FRAME_HOST or is not RAM. */
+/* Takes the memory map. Everything that is not BOOT_MEM_USABLE becomes FRAME_HOST or is not
+ * RAM. */
 void frame_init(const struct boot_info *bi);
 
 /*

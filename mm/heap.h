@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-/* Zeroed, 16-byte aligned (page aligned from 4096 bytes up) kernel memory, or NULL. Thread-safe. */
+/* Zeroed, 16-byte aligned (page aligned from 4096 bytes up) kernel memory, or NULL.
+ * Thread-safe. */
 void *heap_alloc(size_t size);
 
 /* Gives back what heap_alloc() returned; NULL is allowed. */

@@ -58,9 +58,13 @@ void paging_init(hpa_t pool, uint64_t pool_size, bool has_1g_pages)
 
 hpa_t paging_root(void) { return root; }
 
-static unsigned table_index(uint64_t va, unsigned level) { return va >> (12 + 9 * level) & 511; }
+static unsigned table_index(uint64_t va, unsigned level)
+{
+	return va >> (12 + 9 * level) & 511;
+}
 
-/* The entry for `va` at `level`, with the tables above it made; NULL if a large page covers it. */
+/* The entry for `va` at `level`, with the tables above it made; NULL if a large page covers it.
+ */
 static enum status entry_at(uint64_t va, enum page_level level, uint64_t **out)
 {
 	uint64_t *table = phys_ptr(root);

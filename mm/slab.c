@@ -46,7 +46,7 @@ static unsigned class_of(size_t size)
 	unsigned class = 0;
 
 	while (class_size(class) < size)
-		class++;
+		class ++;
 	return class;
 }
 
@@ -148,8 +148,8 @@ static void *run_alloc(struct slab *s, size_t size)
 
 	if (run == NULL)
 		return NULL;
-	if (bytes < size || frame_alloc_range(bytes, PAGE_SIZE, hpa(0), hpa(UINT64_MAX), FRAME_HOST,
-					      &at) != STATUS_OK) {
+	if (bytes < size || frame_alloc_range(bytes, PAGE_SIZE, hpa(0), hpa(UINT64_MAX),
+					      FRAME_HOST, &at) != STATUS_OK) {
 		small_free(s, run);
 		return NULL;
 	}

@@ -117,6 +117,7 @@ void loader_load_files(EFI_HANDLE image, struct boot_info *bi)
 	load_file(&f, CONFIG_NAME);
 	config = boot_module_find(bi, CONFIG_NAME);
 	if (config != NULL)
-		config_for_each_file((const char *)config->base.raw, config->size, load_file, &f);
+		config_for_each_file((const char *)config->base.raw, config->size, load_file,
+				     &f);
 	f.volume->Close(f.volume);
 }

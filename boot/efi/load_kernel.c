@@ -4,7 +4,8 @@
 #include "core/addr.h"
 #include "core/string.h"
 
-/* What is needed of ELF64; the image is our own build's, checks guard against a broken build. */
+/* What is needed of ELF64; the image is our own build's, checks guard against a broken build.
+ */
 struct elf_header {
 	uint8_t ident[16];
 	uint16_t type, machine;
@@ -85,7 +86,8 @@ EFI_PHYSICAL_ADDRESS loader_pages(EFI_MEMORY_TYPE type, UINTN page_count)
 	return at;
 }
 
-/* Code pages: firmware may map data no-execute. Up to 2 MiB in front of the image are not used. */
+/* Code pages: firmware may map data no-execute. Up to 2 MiB in front of the image are not used.
+ */
 EFI_STATUS loader_load_kernel(struct loaded_kernel *out)
 {
 	const struct image_header *header;

@@ -64,7 +64,8 @@ static enum status add(const char *map, size_t count, size_t stride, bool usable
 	return STATUS_OK;
 }
 
-enum status memory_map_convert(const void *map, size_t size, size_t stride, struct boot_info *bi)
+enum status memory_map_convert(const void *map, size_t size, size_t stride,
+			       struct boot_info *bi)
 {
 	enum status s;
 

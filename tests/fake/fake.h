@@ -16,7 +16,8 @@
 
 #define FAKE_RAM_SIZE (UINT64_C(256) << 20)
 
-/* Physical memory from 0 to `size`, zeroed lazily, as the direct map; replaces the one before. */
+/* Physical memory from 0 to `size`, zeroed lazily, as the direct map; replaces the one before.
+ */
 void fake_ram(uint64_t size);
 
 /* Topology: `count` CPUs, numbered round robin over `packages`. */
@@ -36,11 +37,13 @@ void fake_set_msr(uint32_t msr, uint64_t value);
 void fake_set_cpu_msr(unsigned cpu, uint32_t msr, uint64_t value);
 void fake_clear_msr(uint32_t msr);
 
-/* Port input comes from this hook, output goes to it (size 1, 2 or 4); NULL: reads give all ones. */
+/* Port input comes from this hook, output goes to it (size 1, 2 or 4); NULL: reads give all
+ * ones. */
 typedef uint32_t (*fake_port_fn)(bool is_write, uint16_t port, uint32_t value, unsigned size);
 void fake_set_ports(fake_port_fn hook);
 
-/* Called with each hw_clflush_range(), hw_reset_lines() and hw_wbinvd() (p = NULL, size = 0). */
+/* Called with each hw_clflush_range(), hw_reset_lines() and hw_wbinvd() (p = NULL, size = 0).
+ */
 enum fake_cache_op { FAKE_CLFLUSH, FAKE_RESET_LINES, FAKE_WBINVD };
 typedef void (*fake_cache_fn)(enum fake_cache_op op, const void *p, size_t size);
 void fake_set_cache_hook(fake_cache_fn hook);
@@ -59,7 +62,8 @@ void fake_set_tsc(uint64_t tsc);
 /* The value that timer_arm() got last on `cpu`. */
 uint64_t fake_timer_armed(unsigned cpu);
 
-/* What uart_write() and uart_write_raw() printed, NUL-terminated; fake_uart_clear() empties it. */
+/* What uart_write() and uart_write_raw() printed, NUL-terminated; fake_uart_clear() empties it.
+ */
 const char *fake_uart_output(void);
 void fake_uart_clear(void);
 /* Bytes that uart_read() will return. */

@@ -46,7 +46,8 @@ void fake_cpus(unsigned count, unsigned packages)
 	cpu_count = count;
 	package_count = packages;
 	for (unsigned i = 0; i < count; i++)
-		cpus[i] = (struct cpu){.apic_id = i, .package = i % packages, .is_online = true};
+		cpus[i] =
+			(struct cpu){.apic_id = i, .package = i % packages, .is_online = true};
 }
 
 unsigned fake_set_this_cpu(unsigned cpu)
@@ -116,7 +117,8 @@ static bool find_msr(uint32_t msr, unsigned *found)
 	for (unsigned i = 0; i < msr_count; i++) {
 		if (msr_table[i].msr != msr || !msr_table[i].is_set)
 			continue;
-		if (msr_table[i].cpu == current_cpu || (msr_table[i].cpu == ANY_CPU && !is_found)) {
+		if (msr_table[i].cpu == current_cpu ||
+		    (msr_table[i].cpu == ANY_CPU && !is_found)) {
 			*found = i;
 			is_found = true;
 		}
