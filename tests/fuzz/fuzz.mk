@@ -5,7 +5,8 @@
 # tests' flags, and by clang with libFuzzer for `make soak`.
 
 # The machine of the unit tests: arena, CPUs, log.
-FUZZ_MACHINE := $(sort $(wildcard tests/fake/*.c) $(filter-out %_hw.c,$(wildcard mm/*.c))) \
+FUZZ_MACHINE := $(addprefix tests/fake/,fake_core.c fake_drivers.c fake_hw.c) \
+                $(sort $(filter-out %_hw.c,$(wildcard mm/*.c))) \
                 core/format.c core/log.c core/status.c core/string.c core/boot_info.c
 
 FUZZ_SRC_config  := mgmt/config.c
@@ -13,8 +14,13 @@ FUZZ_SRC_line    := mgmt/line_editor.c core/format.c core/string.c
 FUZZ_SRC_acpi    := drivers/acpi.c $(FUZZ_MACHINE)
 FUZZ_SRC_mb2     := boot/multiboot2.c core/boot_info.c core/string.c
 FUZZ_SRC_bzimage := tdboot/bzimage.c tdboot/layout.c tdboot/boot_params.c
+FUZZ_SRC_virtio  := $(wildcard vm/dev/*.c) vm/shared_mem.c vmx/ept.c \
+                    tests/fuzz/no_ept_cache.c $(FUZZ_MACHINE)
+FUZZ_SRC_tdvmcall := $(addprefix vm/,tdvmcall.c exit.c msr.c pio.c quote.c convert.c vcpu.c \
+                                     vlapic.c vclock.c) \
+                     tdx/gpa_map.c tdx/status.c $(FUZZ_SRC_virtio)
 
-FUZZ := config line acpi mb2 bzimage
+FUZZ ?= config line acpi mb2 bzimage virtio tdvmcall
 
 SOAK_SECONDS ?= 60
 SOAK_CC      := clang
