@@ -155,6 +155,8 @@ static uint64_t relocate_page(struct mem *mem, struct page_lock *from)
 	struct page_lock to;
 	uint64_t status;
 
+	if (new == old)
+		return TDX_OPERAND_INVALID | OPERAND_R8;
 	status = mem_check_tracked(mem, from->entry);
 	if (status)
 		return status;

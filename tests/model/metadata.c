@@ -154,8 +154,10 @@ uint64_t md_read(const struct md_query *query, uint64_t id, bool first_allowed, 
 	if ((id & ID_SINGLE_ZERO) || !find(query->context, id, &pos))
 		return TDX_METADATA_FIELD_ID_INCORRECT;
 	e = &pos.table.entry[pos.entry];
-	if (e->read[query->access] == 0 || !md_value(query, e->id, pos.offset, value))
+	if (e->read[query->access] == 0 || !md_value(query, e->id, pos.offset, value)) {
+		*value = 0;
 		return TDX_METADATA_FIELD_NOT_READABLE;
+	}
 	*value &= e->read[query->access];
 	*next_id = next_of(query, id, &pos);
 	return TDX_SUCCESS;

@@ -109,14 +109,14 @@ static uint64_t addcx(struct call *call, struct td *td)
 		return TDX_TD_FATAL;
 	if (td->tdr->lifecycle != TD_KEYS_CONFIGURED)
 		return TDX_TD_KEYS_NOT_CONFIGURED;
-	if (td->cs && atomic_load(&td->cs->op_state) != OP_UNINITIALIZED)
-		return TDX_OP_STATE_INCORRECT;
-	if (td->tdr->tdcx_count == TDCX_MAX)
-		return TDX_TDCX_NUM_INCORRECT;
 	status = page_lock_4k(call, page_pa, OPERAND_RCX, LOCK_EXCLUSIVE, PT_NDA, &page);
 	if (status)
 		return status;
-	if (td->tdr->tdcx_count == TDCX_MIN - 1)
+	if (td->cs && atomic_load(&td->cs->op_state) != OP_UNINITIALIZED)
+		status = TDX_OP_STATE_INCORRECT;
+	else if (td->tdr->tdcx_count == TDCX_MAX)
+		status = TDX_TDCX_NUM_INCORRECT;
+	else if (td->tdr->tdcx_count == TDCX_MIN - 1)
 		status = draw_migration_keys(call);
 	if (!status) {
 		page_owner_changed(call->model, page_pa, PAGE_4K, true);
@@ -285,10 +285,10 @@ static uint64_t set_arch_capabilities(struct call *call, struct tdcs *cs,
 	uint64_t native = msr_sampled(call->model, IA32_ARCH_CAPABILITIES);
 
 	cs->arch_capabilities = native;
+	if (p->arch_capabilities & ~(p->msr_config_ctls & 1 ? ARCH_CAP_CONFIG_MASK : 0))
+		return TDX_OPERAND_INVALID | OPERAND_IA32_ARCH_CAPABILITIES_CONFIG;
 	if (!(p->msr_config_ctls & 1))
 		return TDX_SUCCESS;
-	if (p->arch_capabilities & ~ARCH_CAP_CONFIG_MASK)
-		return TDX_OPERAND_INVALID | OPERAND_IA32_ARCH_CAPABILITIES_CONFIG;
 	cs->arch_capabilities = (native & ~ARCH_CAP_CONFIG_MASK) |
 				(p->arch_capabilities & ARCH_CAP_CONFIG_MASK);
 	return TDX_SUCCESS;

@@ -43,7 +43,8 @@ bool sept_state_is_leaf(enum sept_state state)
 	       state == SEPT_MAPPED;
 }
 
-static uint64_t arch_entry(uint64_t entry, unsigned level)
+/* Of a half-accepted 2M page the host also sees how far the guest has come. */
+static uint64_t arch_entry(uint64_t entry)
 {
 	switch (sept_state(entry)) {
 	case SEPT_NL_MAPPED:
@@ -51,11 +52,11 @@ static uint64_t arch_entry(uint64_t entry, unsigned level)
 	case SEPT_NL_BLOCKED:
 		return 0;
 	case SEPT_MAPPED:
-		return ARCH_SUPPRESS_VE | sept_hpa(entry, level) | ARCH_LEAF | ARCH_RWX;
+		return ARCH_SUPPRESS_VE | (entry & ENTRY_HPA) | ARCH_LEAF | ARCH_RWX;
 	case SEPT_PENDING:
 	case SEPT_BLOCKED:
 	case SEPT_PENDING_BLOCKED:
-		return ARCH_SUPPRESS_VE | sept_hpa(entry, level) | ARCH_LEAF;
+		return ARCH_SUPPRESS_VE | (entry & ENTRY_HPA) | ARCH_LEAF;
 	case SEPT_FREE:
 		break;
 	}
@@ -64,7 +65,7 @@ static uint64_t arch_entry(uint64_t entry, unsigned level)
 
 void sept_report(struct call *call, const struct sept_walk *walk)
 {
-	call->gpr[TDX_RCX] = arch_entry(walk->entry, walk->level);
+	call->gpr[TDX_RCX] = arch_entry(walk->entry);
 	call->gpr[TDX_RDX] = walk->level | (uint64_t)sept_state(walk->entry) << 8;
 }
 

@@ -146,7 +146,7 @@ static uint64_t check_pamt_overlap(const struct plan *plan, unsigned i)
 {
 	const struct tdmr *own = &plan->tdmr[i];
 
-	for (int level = LEVEL_1G; level >= LEVEL_4K; level--) {
+	for (int level = LEVEL_4K; level <= LEVEL_1G; level++) {
 		uint64_t where = (uint64_t)level << 8 | i;
 
 		for (unsigned other = 0; other <= i; other++)

@@ -141,11 +141,12 @@ static uint64_t init_vcpu(struct call *call, struct vp *vp)
 		return TDX_VCPU_STATE_INCORRECT;
 	if (!vp_map(vp))
 		return TDX_TDCX_NUM_INCORRECT;
-	if (rdmsr(call, IA32_TSC_ADJUST) != msr_sampled(call->model, IA32_TSC_ADJUST))
-		return TDX_INCONSISTENT_MSR | IA32_TSC_ADJUST;
 	status = take_index(vp);
 	if (status)
 		return status;
+	/* Observed: the index is used up even if this check fails. */
+	if (rdmsr(call, IA32_TSC_ADJUST) != msr_sampled(call->model, IA32_TSC_ADJUST))
+		return TDX_INCONSISTENT_MSR | IA32_TSC_ADJUST;
 	vp_associate(call, vp, &is_new);
 	init_state(call, vp);
 	vp->vcpu->last_exit = EXIT_ASYNC_FAULT;
@@ -198,6 +199,7 @@ static uint64_t open_for_metadata(struct call *call, struct vp *vp, struct md_qu
 {
 	bool is_new;
 	uint64_t status = vp_lock(call, call->gpr[TDX_RCX], OPERAND_RCX, LOCK_SHARED, vp);
+	enum vcpu_state state;
 
 	if (!status)
 		status = td_check(&vp->td, call->leaf, LOCK_SHARED);
@@ -205,7 +207,8 @@ static uint64_t open_for_metadata(struct call *call, struct vp *vp, struct md_qu
 		return status;
 	if (!vp_map(vp))
 		return TDX_TDCX_NUM_INCORRECT;
-	if (atomic_load(&vp->vcpu->state) == VCPU_UNINITIALIZED)
+	state = atomic_load(&vp->vcpu->state);
+	if (state == VCPU_UNINITIALIZED || state == VCPU_ACTIVE)
 		return TDX_VCPU_STATE_INCORRECT;
 	*query = (struct md_query){.call = call,
 				   .context = MD_VP,
