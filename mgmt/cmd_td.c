@@ -248,8 +248,8 @@ static void exits_row(void *ctx, const char *reason, uint64_t count)
 
 	c->total += count;
 	cmd_row_begin(s);
-	cmd_record_number(s, "count", count);
 	cmd_record_text(s, "reason", reason);
+	cmd_record_number(s, "count", count);
 	cmd_record_end(s);
 }
 

@@ -349,11 +349,11 @@ TEST(shell_exits_are_summed_up)
 {
 	begin_with_web();
 	type("create web\r");
-	expect_answer("exits web\r", "          12 CPUID\n"
-				     "          30 HLT\n"
-				     "          42 total\n");
-	expect_answer("exits -j web\r", "{\"count\":12,\"reason\":\"CPUID\"}\n"
-					"{\"count\":30,\"reason\":\"HLT\"}\n");
+	expect_answer("exits web\r", "CPUID                      12\n"
+				     "HLT                        30\n"
+				     "total                      42\n");
+	expect_answer("exits -j web\r", "{\"reason\":\"CPUID\",\"count\":12}\n"
+					"{\"reason\":\"HLT\",\"count\":30}\n");
 }
 
 TEST(shell_mem_owners_add_up_to_the_total)
