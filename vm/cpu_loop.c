@@ -253,8 +253,19 @@ static void idle(struct cpu_state *c)
 	hw_irq_restore(true);
 }
 
-static void go_round(struct cpu_state *c, bool has_poll)
+/* When the timer has to fire: a deadline, or the end of a turn that others wait for. */
+static uint64_t timer_needed(const struct cpu_state *c, uint64_t deadline, uint64_t now,
+			     bool has_poll)
 {
+	if (!has_poll && runnable_count(c) < 2)
+		return deadline;
+	return deadline == 0 || now + slice < deadline ? now + slice : deadline;
+}
+
+void cpu_loop_round(void)
+{
+	struct cpu_state *c = mine();
+	bool has_poll = this_cpu() == BSP && bsp_poll != NULL;
 	uint64_t now;
 	uint64_t timer;
 	struct vcpu *v;
@@ -266,12 +277,10 @@ static void go_round(struct cpu_state *c, bool has_poll)
 	if (has_poll)
 		bsp_poll();
 	now = hw_rdtsc();
-	timer = run_timers(c, now);
-	v = pick(c);
-	if (has_poll || runnable_count(c) > 1)
-		timer = timer == 0 || now + slice < timer ? now + slice : timer;
+	timer = timer_needed(c, run_timers(c, now), now, has_poll);
 	if (timer != 0)
 		arm(c, timer);
+	v = pick(c);
 	if (v != NULL)
 		run(c, v);
 	else if (!teardown_reclaim_some(RECLAIM_PAGES))
@@ -280,10 +289,7 @@ static void go_round(struct cpu_state *c, bool has_poll)
 
 void cpu_loop(void)
 {
-	struct cpu_state *c = mine();
-	bool is_bsp = this_cpu() == BSP;
-
 	hw_irq_restore(true);
 	for (;;)
-		go_round(c, is_bsp && bsp_poll != NULL);
+		cpu_loop_round();
 }

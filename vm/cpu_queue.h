@@ -30,3 +30,6 @@ void cpu_queue_want_timer(uint64_t tsc);
 
 /* The BSP leaves the guest, and looks at what ended and what was printed. */
 void cpu_queue_call_bsp(void);
+
+/* One round of this CPU's loop: cpu_loop() repeats it for ever, hosted tests as they need. */
+void cpu_loop_round(void);
