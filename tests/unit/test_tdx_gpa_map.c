@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "tdx/gpa_map.h"
+
+#include <stdlib.h>
+
+#include "mm/heap.h"
+#include "tests/fake/fake.h"
+#include "tests/unit/test.h"
+
+#define GIBS  3U
+#define PAGES (GIBS << 18)
+
+static struct gpa_map map;
+static uint8_t naive[PAGES];
+
+static gpa_t page(uint64_t n) { return gpa(n * PAGE_SIZE); }
+
+static void set(uint64_t first, uint64_t count, enum gpa_kind kind)
+{
+	EXPECT_EQ(gpa_map_set(&map, page(first), count * PAGE_SIZE, kind), STATUS_OK);
+	memset(naive + first, kind, count);
+}
+
+/* The naive array's answer: the largest level whose range around `n` is all alike. */
+static enum page_level naive_level(uint64_t n)
+{
+	for (enum page_level l = LEVEL_1G; l > LEVEL_4K; l--) {
+		uint64_t pages = level_size(l) / PAGE_SIZE;
+		uint64_t first = n / pages * pages;
+		uint64_t i = first;
+
+		while (i < first + pages && naive[i] == naive[n])
+			i++;
+		if (i == first + pages)
+			return l;
+	}
+	return LEVEL_4K;
+}
+
+static void check_at(uint64_t n)
+{
+	enum page_level level;
+
+	EXPECT_EQ(gpa_map_lookup(&map, page(n), &level), naive[n]);
+	EXPECT_EQ(level, naive_level(n));
+}
+
+TEST(tdx_gpa_map_starts_private_with_a_word_per_gib)
+{
+	enum page_level level;
+
+	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G * 16384)), STATUS_OK);
+	EXPECT_EQ(gpa_map_bytes_used(&map), 16384 * 8);
+	EXPECT_EQ(gpa_map_lookup(&map, gpa(SIZE_1G * 16383 + 5), &level), GPA_PRIVATE);
+	EXPECT_EQ(level, LEVEL_1G);
+	EXPECT_EQ(gpa_map_lookup(&map, gpa(SIZE_1G * 16384), &level), GPA_SHARED);
+	gpa_map_destroy(&map);
+	EXPECT_EQ(heap_used(), 0);
+}
+
+TEST(tdx_gpa_map_costs_136_bytes_for_a_gib_mixed_at_2m)
+{
+	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
+	EXPECT_EQ(gpa_map_set(&map, gpa(SIZE_2M), 3 * SIZE_2M, GPA_SHARED), STATUS_OK);
+	EXPECT_EQ(gpa_map_bytes_used(&map), 8 + 136);
+	/* 0.02 bit per 4K page */
+	EXPECT_TRUE(gpa_map_bytes_used(&map) * 8 * 50 <= 262144);
+	EXPECT_EQ(gpa_map_set(&map, gpa(SIZE_2M), 3 * SIZE_2M, GPA_PRIVATE), STATUS_OK);
+	EXPECT_EQ(gpa_map_bytes_used(&map), 8);
+}
+
+TEST(tdx_gpa_map_stays_below_2_bits_a_page_in_the_worst_case)
+{
+	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
+	for (uint64_t at = 0; at < SIZE_1G; at += SIZE_2M)
+		EXPECT_EQ(gpa_map_set(&map, gpa(at + 0x5000), SIZE_4K, GPA_SHARED), STATUS_OK);
+	EXPECT_TRUE(gpa_map_bytes_used(&map) * 8 <= 2 * 262144);
+	EXPECT_EQ(gpa_map_set(&map, gpa(0), SIZE_1G, GPA_SHARED), STATUS_OK);
+	EXPECT_EQ(gpa_map_bytes_used(&map), 8);
+}
+
+TEST(tdx_gpa_map_refuses_what_is_misaligned_or_beyond_the_end)
+{
+	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
+	EXPECT_EQ(gpa_map_set(&map, gpa(1), SIZE_4K, GPA_SHARED), STATUS_BAD_ARG);
+	EXPECT_EQ(gpa_map_set(&map, gpa(0), 1, GPA_SHARED), STATUS_BAD_ARG);
+	EXPECT_EQ(gpa_map_set(&map, gpa(0), 0, GPA_SHARED), STATUS_BAD_ARG);
+	EXPECT_EQ(gpa_map_set(&map, gpa(SIZE_1G - SIZE_4K), SIZE_2M, GPA_SHARED),
+		  STATUS_BAD_ARG);
+	EXPECT_EQ(gpa_map_set(&map, gpa(UINT64_MAX - 0xfff), SIZE_4K, GPA_SHARED),
+		  STATUS_BAD_ARG);
+}
+
+TEST(tdx_gpa_map_changes_nothing_without_memory)
+{
+	enum page_level level;
+
+	for (unsigned fail = 1; fail <= 6; fail++) {
+		memset(&map, 0, sizeof(map));
+		EXPECT_EQ(gpa_map_init(&map, gpa(2 * SIZE_1G)), STATUS_OK);
+		fake_heap_fail_at(fail);
+		EXPECT_EQ(gpa_map_set(&map, gpa(0x5000), SIZE_1G, GPA_SHARED),
+			  STATUS_NO_MEMORY);
+		fake_heap_fail_at(0);
+		EXPECT_EQ(gpa_map_lookup(&map, gpa(0x5000), &level), GPA_PRIVATE);
+		EXPECT_EQ(level, LEVEL_1G);
+		EXPECT_EQ(gpa_map_set(&map, gpa(0x5000), SIZE_1G, GPA_SHARED), STATUS_OK);
+		gpa_map_destroy(&map);
+	}
+	EXPECT_EQ(heap_used(), 0);
+}
+
+/* Ranges of all shapes: single pages, 2M and 1G aligned, and whatever comes. */
+static void random_range(uint64_t *first, uint64_t *count)
+{
+	uint64_t align = (uint64_t[]){1, 1, 512, 512, 262144}[rand() % 5];
+	uint64_t max = (uint64_t[]){3, 2000, 2048, 400000, 600000}[rand() % 5];
+
+	*first = (uint64_t)rand() % PAGES / align * align;
+	*count = ((uint64_t)rand() % max + align) / align * align;
+	if (*count > PAGES - *first)
+		*count = PAGES - *first;
+}
+
+TEST(tdx_gpa_map_agrees_with_a_naive_array)
+{
+	EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
+	for (unsigned round = 0; round < 3000 && test_failures == 0; round++) {
+		uint64_t first;
+		uint64_t count;
+
+		random_range(&first, &count);
+		set(first, count, rand() % 2 ? GPA_SHARED : GPA_PRIVATE);
+		check_at(first);
+		check_at(first + count - 1);
+		if (first > 0)
+			check_at(first - 1);
+		if (first + count < PAGES)
+			check_at(first + count);
+		check_at((uint64_t)rand() % PAGES);
+	}
+	for (uint64_t at = 0; at < PAGES;) {
+		uint64_t end = gpa_map_run_end(&map, page(at), page(PAGES)).raw / PAGE_SIZE;
+
+		for (uint64_t i = at; i < end; i++)
+			if (naive[i] != naive[at])
+				test_fail(__FILE__, __LINE__, "page %llu",
+					  (unsigned long long)i);
+		EXPECT_TRUE(end == PAGES || naive[end] != naive[at]);
+		at = end;
+	}
+	set(0, PAGES, GPA_PRIVATE);
+	EXPECT_EQ(gpa_map_bytes_used(&map), 8 * GIBS);
+	gpa_map_destroy(&map);
+	EXPECT_EQ(heap_used(), 0);
+}
