@@ -66,7 +66,7 @@ static uint64_t rtmr_extend(struct guest *guest, const uint64_t *gpr, enum guest
 	data = guest_memory(guest, gpa, QUAL_READ, result);
 	if (!data)
 		return TDCALL_UNDECIDED;
-	if (!lock_try(&cs->rtmr_lock, LOCK_EXCLUSIVE))
+	if (!take_lock(guest->call->model, &cs->rtmr_lock, LOCK_EXCLUSIVE))
 		return TDX_OPERAND_BUSY | OPERAND_RTMR;
 	sha384_init(&ctx);
 	sha384_update(&ctx, cs->rtmr[index], SHA384_DIGEST_SIZE);
@@ -147,7 +147,7 @@ static uint64_t mr_report(struct guest *guest, const uint64_t *gpr, enum guest_r
 	if (interrupted(guest))
 		return TDCALL_UNDECIDED;
 	memcpy(reportdata, in, sizeof(reportdata));
-	if (!lock_try(&guest->vp->td.cs->rtmr_lock, LOCK_SHARED))
+	if (!take_lock(guest->call->model, &guest->vp->td.cs->rtmr_lock, LOCK_SHARED))
 		return TDX_OPERAND_BUSY | OPERAND_RTMR;
 	fill_report(guest, reportdata, out);
 	lock_release(&guest->vp->td.cs->rtmr_lock, LOCK_SHARED);

@@ -472,7 +472,7 @@ uint64_t tdh_mem_track(struct call *call)
 	if (status)
 		return status;
 	status = td_check(&td, TDH_MEM_TRACK, LOCK_SHARED);
-	if (!status && !lock_try(&td.cs->epoch_lock, LOCK_EXCLUSIVE))
+	if (!status && !take_lock(call->model, &td.cs->epoch_lock, LOCK_EXCLUSIVE))
 		status = TDX_OPERAND_BUSY | OPERAND_TD_EPOCH;
 	else if (!status) {
 		uint64_t epoch = atomic_load(&td.cs->epoch);
@@ -481,7 +481,7 @@ uint64_t tdh_mem_track(struct call *call)
 			status = TDX_PREVIOUS_TLB_EPOCH_BUSY;
 		else
 			atomic_store(&td.cs->epoch, epoch + 1);
-		lock_release(&td.cs->epoch_lock, LOCK_EXCLUSIVE);
+		drop_lock(call->model, &td.cs->epoch_lock, LOCK_EXCLUSIVE);
 	}
 	td_unlock(&td);
 	return status;
@@ -511,7 +511,7 @@ static uint64_t find_word(struct call *call, uint64_t gpa, uint64_t tdr_pa, stru
 		return TDX_TD_NON_DEBUG;
 	if (gpa % 8 != 0 || !gpa_is_private(&word->td, gpa))
 		return TDX_OPERAND_INVALID | OPERAND_RCX;
-	if (!lock_try(&word->td.cs->sept_lock, LOCK_SHARED))
+	if (!take_lock(call->model, &word->td.cs->sept_lock, LOCK_SHARED))
 		return TDX_OPERAND_BUSY | OPERAND_SEPT_TREE;
 	word->tree_locked = true;
 	sept_walk_to(&word->td, gpa, LEVEL_4K, &walk);
@@ -526,7 +526,7 @@ static uint64_t find_word(struct call *call, uint64_t gpa, uint64_t tdr_pa, stru
 static void release_word(struct word *word)
 {
 	if (word->tree_locked)
-		lock_release(&word->td.cs->sept_lock, LOCK_SHARED);
+		drop_lock(word->td.model, &word->td.cs->sept_lock, LOCK_SHARED);
 	if (word->td.tdr_lock.entry)
 		td_unlock(&word->td);
 }

@@ -28,7 +28,7 @@ uint64_t tdh_mng_create(struct call *call)
 	status = page_lock_4k(call, tdr_pa, OPERAND_RCX, LOCK_EXCLUSIVE, PT_NDA, &page);
 	if (status)
 		return status;
-	if (!lock_try(&model->kot_lock, LOCK_EXCLUSIVE)) {
+	if (!take_lock(model, &model->kot_lock, LOCK_EXCLUSIVE)) {
 		pamt_unlock(&page);
 		return TDX_OPERAND_BUSY | OPERAND_KOT;
 	}
@@ -46,7 +46,7 @@ uint64_t tdh_mng_create(struct call *call)
 		model->keyid[keyid].state = KEYID_ASSIGNED;
 		pamt_set(&page, PT_TDR, 0);
 	}
-	lock_release(&model->kot_lock, LOCK_EXCLUSIVE);
+	drop_lock(model, &model->kot_lock, LOCK_EXCLUSIVE);
 	pamt_unlock(&page);
 	return status;
 }
@@ -411,12 +411,12 @@ static uint64_t vpflushdone(struct call *call, struct td *td)
 		return TDX_LIFECYCLE_STATE_INCORRECT;
 	if (td->tdr->tdcx_count >= TDCX_MIN && atomic_load(&td->cs->associated_count) != 0)
 		return TDX_FLUSHVP_NOT_DONE;
-	if (!lock_try(&model->kot_lock, LOCK_EXCLUSIVE))
+	if (!take_lock(model, &model->kot_lock, LOCK_EXCLUSIVE))
 		return TDX_OPERAND_BUSY | OPERAND_KOT;
 	keyid->state = KEYID_FLUSHED;
 	atomic_store(&keyid->packages_to_flush, atomic_load(&model->packages_configured));
 	td->tdr->lifecycle = TD_BLOCKED;
-	lock_release(&model->kot_lock, LOCK_EXCLUSIVE);
+	drop_lock(model, &model->kot_lock, LOCK_EXCLUSIVE);
 	return TDX_SUCCESS;
 }
 
@@ -440,7 +440,7 @@ static uint64_t free_keyid(struct call *call, struct td *td)
 
 	if (td->tdr->lifecycle != TD_BLOCKED)
 		return TDX_LIFECYCLE_STATE_INCORRECT;
-	if (!lock_try(&model->kot_lock, LOCK_EXCLUSIVE))
+	if (!take_lock(model, &model->kot_lock, LOCK_EXCLUSIVE))
 		return TDX_OPERAND_BUSY | OPERAND_KOT;
 	if (atomic_load(&keyid->packages_to_flush) != 0) {
 		status = TDX_WBCACHE_NOT_COMPLETE;
@@ -448,7 +448,7 @@ static uint64_t free_keyid(struct call *call, struct td *td)
 		keyid->state = KEYID_FREE;
 		td->tdr->lifecycle = TD_TEARDOWN;
 	}
-	lock_release(&model->kot_lock, LOCK_EXCLUSIVE);
+	drop_lock(model, &model->kot_lock, LOCK_EXCLUSIVE);
 	return status;
 }
 

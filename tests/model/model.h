@@ -594,4 +594,20 @@ bool random_bits(struct call *call, bool seed, uint64_t *value);
 #define MISC_ENABLE_LIMIT_CPUID (UINT64_C(1) << 22)
 #define MISC_ENABLE_MONITOR_FSM (UINT64_C(1) << 18)
 
+static inline bool take_lock(struct tdx_model *model, struct lock *lock, enum lock_mode mode)
+{
+	if (!lock_try(lock, mode))
+		return false;
+	if (mode != LOCK_NONE && model->machine.lock_changed)
+		model->machine.lock_changed(model->machine.ctx);
+	return true;
+}
+
+static inline void drop_lock(struct tdx_model *model, struct lock *lock, enum lock_mode mode)
+{
+	lock_release(lock, mode);
+	if (mode != LOCK_NONE && model->machine.lock_changed)
+		model->machine.lock_changed(model->machine.ctx);
+}
+
 uint64_t msr_sampled(const struct tdx_model *model, uint32_t msr);

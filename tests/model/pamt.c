@@ -132,7 +132,7 @@ static bool walk(struct tdx_model *model, uint64_t hpa, enum page_level target,
 		struct pamt_entry *entry = pamt_entry_of(model, hpa, (enum page_level)level);
 		bool last = level == (int)target || entry->type != PT_NDA;
 
-		if (!lock_try(&entry->lock, last ? mode : LOCK_SHARED))
+		if (!take_lock(model, &entry->lock, last ? mode : LOCK_SHARED))
 			break;
 		if (last) {
 			page->entry = entry;
@@ -206,7 +206,7 @@ bool pamt_split(struct tdx_model *model, uint64_t hpa, enum page_level level)
 	struct pamt_entry *large = pamt_entry_of(model, hpa, level);
 	enum page_level small = (enum page_level)(level - 1);
 
-	if (!lock_try(&large->lock, LOCK_EXCLUSIVE))
+	if (!take_lock(model, &large->lock, LOCK_EXCLUSIVE))
 		return false;
 	for (unsigned i = 0; i < 512; i++) {
 		struct pamt_entry *entry = pamt_entry_of(model, hpa + i * level_size(small), small);
@@ -229,7 +229,7 @@ bool pamt_merge(struct tdx_model *model, uint64_t hpa, enum page_level level)
 	enum page_level small = (enum page_level)(level - 1);
 	const struct pamt_entry *first = pamt_entry_of(model, hpa, small);
 
-	if (!lock_try(&large->lock, LOCK_EXCLUSIVE))
+	if (!take_lock(model, &large->lock, LOCK_EXCLUSIVE))
 		return false;
 	large->owner_low = first->owner_low;
 	large->owner_high = first->owner_high;

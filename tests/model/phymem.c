@@ -174,7 +174,7 @@ static uint64_t cache_wb(struct call *call, struct wb_cycle *wb, bool resume)
 
 	if (resume && !wb->interrupted)
 		return TDX_WBCACHE_RESUME_ERROR;
-	if (!lock_try(&model->kot_lock, LOCK_SHARED))
+	if (!take_lock(model, &model->kot_lock, LOCK_SHARED))
 		return TDX_OPERAND_BUSY | OPERAND_KOT;
 	if (!resume)
 		wb->interrupted = false;
@@ -182,7 +182,7 @@ static uint64_t cache_wb(struct call *call, struct wb_cycle *wb, bool resume)
 		status = TDX_NO_HKID_READY_TO_WBCACHE;
 	else
 		status = write_back(call, wb);
-	lock_release(&model->kot_lock, LOCK_SHARED);
+	drop_lock(model, &model->kot_lock, LOCK_SHARED);
 	return status;
 }
 
@@ -194,9 +194,9 @@ uint64_t tdh_phymem_cache_wb(struct call *call)
 
 	if (call->gpr[TDX_RCX] > 1)
 		return TDX_OPERAND_INVALID | OPERAND_RCX;
-	if (!lock_try(&wb->lock, LOCK_EXCLUSIVE))
+	if (!take_lock(model, &wb->lock, LOCK_EXCLUSIVE))
 		return TDX_OPERAND_BUSY | OPERAND_WBCACHE;
 	status = cache_wb(call, wb, call->gpr[TDX_RCX] == 1);
-	lock_release(&wb->lock, LOCK_EXCLUSIVE);
+	drop_lock(model, &wb->lock, LOCK_EXCLUSIVE);
 	return status;
 }

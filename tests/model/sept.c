@@ -177,7 +177,7 @@ uint64_t mem_begin(struct call *call, const struct mem_rules *rules, struct mem 
 	if (!gpa_operand(operand, rules->min_level, max_level, &mem->gpa, &mem->level) ||
 	    !gpa_is_private(&mem->td, mem->gpa))
 		return TDX_OPERAND_INVALID | OPERAND_RCX;
-	if (!lock_try(&mem->td.cs->sept_lock, rules->tree))
+	if (!take_lock(call->model, &mem->td.cs->sept_lock, rules->tree))
 		return TDX_OPERAND_BUSY | OPERAND_SEPT_TREE;
 	mem->tree = rules->tree;
 	if (!sept_walk_to(&mem->td, mem->gpa, mem->level, &mem->walk))
@@ -204,7 +204,7 @@ uint64_t mem_end(struct mem *mem, uint64_t status)
 	if (mem->entry_locked)
 		sept_unlock(&mem->walk);
 	if (mem->tree != LOCK_NONE)
-		lock_release(&mem->td.cs->sept_lock, mem->tree);
+		drop_lock(mem->call->model, &mem->td.cs->sept_lock, mem->tree);
 	if (mem->td.tdr_lock.entry)
 		td_unlock(&mem->td);
 	return status;
@@ -239,7 +239,7 @@ uint64_t page_lock_implicit(struct call *call, uint64_t hpa, enum page_level lev
 {
 	*page = (struct page_lock){.mode = LOCK_EXCLUSIVE, .level = level};
 	page->entry = pamt_entry_of(call->model, hpa, level);
-	if (!lock_try(&page->entry->lock, LOCK_EXCLUSIVE)) {
+	if (!take_lock(call->model, &page->entry->lock, LOCK_EXCLUSIVE)) {
 		page->entry = NULL;
 		return TDX_OPERAND_BUSY | OPERAND_RCX;
 	}
@@ -247,7 +247,7 @@ uint64_t page_lock_implicit(struct call *call, uint64_t hpa, enum page_level lev
 		struct pamt_entry *above =
 			pamt_entry_of(call->model, hpa, (enum page_level)(level + 1));
 
-		if (lock_try(&above->lock, LOCK_SHARED))
+		if (take_lock(call->model, &above->lock, LOCK_SHARED))
 			page->above[level] = above;
 		else {
 			pamt_unlock(page);

@@ -190,7 +190,7 @@ uint64_t tdh_sys_init(struct call *call)
 	uint64_t status;
 
 	call->gpr[TDX_RDX] = call->gpr[TDX_R8] = call->gpr[TDX_R9] = call->gpr[TDX_R10] = 0;
-	if (!lock_try(&model->global_lock, LOCK_EXCLUSIVE)) {
+	if (!take_lock(model, &model->global_lock, LOCK_EXCLUSIVE)) {
 		call->gpr[TDX_RCX] = 0;
 		return TDX_SYS_BUSY;
 	}
@@ -234,7 +234,7 @@ uint64_t tdh_sys_lp_init(struct call *call)
 	uint64_t status;
 
 	call->gpr[TDX_RCX] = call->gpr[TDX_RDX] = call->gpr[TDX_R8] = 0;
-	if (!lock_try(&model->global_lock, LOCK_SHARED))
+	if (!take_lock(model, &model->global_lock, LOCK_SHARED))
 		return TDX_SYS_BUSY;
 	status = init_lp(call);
 	lock_release(&model->global_lock, LOCK_SHARED);
@@ -349,7 +349,7 @@ uint64_t tdh_sys_shutdown(struct call *call)
 	struct tdx_model *model = call->model;
 	uint64_t status = TDX_SUCCESS;
 
-	if (!lock_try(&model->global_lock, LOCK_EXCLUSIVE))
+	if (!take_lock(model, &model->global_lock, LOCK_EXCLUSIVE))
 		return TDX_SYS_BUSY;
 	if (call->gpr[TDX_RCX] != 0)
 		status = TDX_OPERAND_INVALID | OPERAND_RCX;

@@ -45,7 +45,7 @@ uint64_t td_lock_owner(struct call *call, const struct page_lock *page, struct t
 	*td = (struct td){0};
 	td->tdr_lock.entry = pamt_entry_of(call->model, tdr_pa, LEVEL_4K);
 	td->tdr_lock.mode = LOCK_SHARED;
-	if (!lock_try(&td->tdr_lock.entry->lock, LOCK_SHARED)) {
+	if (!take_lock(call->model, &td->tdr_lock.entry->lock, LOCK_SHARED)) {
 		td->tdr_lock.entry = NULL;
 		return TDX_OPERAND_BUSY | OPERAND_TDR;
 	}
@@ -90,7 +90,7 @@ uint64_t td_check(struct td *td, unsigned leaf, enum lock_mode mode)
 
 	if (status)
 		return status;
-	if (!lock_try(&td->cs->op_state_lock, mode))
+	if (!take_lock(td->model, &td->cs->op_state_lock, mode))
 		return TDX_OPERAND_BUSY | OPERAND_OP_STATE;
 	td->op_state_lock = mode;
 	if (!op_state_allows(atomic_load(&td->cs->op_state), leaf))
@@ -101,7 +101,7 @@ uint64_t td_check(struct td *td, unsigned leaf, enum lock_mode mode)
 void td_unlock(struct td *td)
 {
 	if (td->op_state_lock != LOCK_NONE)
-		lock_release(&td->cs->op_state_lock, td->op_state_lock);
+		drop_lock(td->model, &td->cs->op_state_lock, td->op_state_lock);
 	td->op_state_lock = LOCK_NONE;
 	pamt_unlock(&td->tdr_lock);
 }

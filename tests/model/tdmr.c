@@ -127,38 +127,46 @@ static bool available_in_cmrs(const struct tdx_model *model, const struct tdmr *
 	return true;
 }
 
-/* One PAMT of TDMR i against the PAMTs planned before it and against TDMR other. */
-static bool pamt_overlaps(const struct plan *plan, unsigned i, int level, unsigned other)
+static bool is_pamt(const struct tdmr *tdmr, int level, uint64_t base, uint64_t size)
 {
-	const struct tdmr *own = &plan->tdmr[i], *tdmr = &plan->tdmr[other];
+	return ranges_overlap(base, size, tdmr->pamt_base[level], tdmr->pamt_size[level]);
+}
 
-	for (int l = LEVEL_1G; l >= LEVEL_4K; l--) {
-		if (other == i && l <= level)
-			break;
-		if (ranges_overlap(own->pamt_base[level], own->pamt_size[level],
-				   tdmr->pamt_base[l], tdmr->pamt_size[l]))
+/* One PAMT of TDMR i against the other PAMTs of the TDMRs up to i. */
+static bool pamt_meets_pamt(const struct plan *plan, unsigned i, int level, unsigned other)
+{
+	const struct tdmr *own = &plan->tdmr[i];
+
+	for (int l = other == i ? level + 1 : LEVEL_4K; l <= LEVEL_1G; l++)
+		if (is_pamt(&plan->tdmr[other], l, own->pamt_base[level], own->pamt_size[level]))
 			return true;
-	}
 	return false;
 }
 
-static uint64_t check_pamt_overlap(const struct plan *plan, unsigned i)
+static uint64_t overlap(unsigned i, int level, unsigned other)
+{
+	return TDX_PAMT_OVERLAP | (uint64_t)other << 16 | (uint64_t)level << 8 | i;
+}
+
+static uint64_t check_pamt_place(const struct plan *plan, unsigned i)
 {
 	const struct tdmr *own = &plan->tdmr[i];
 
 	for (int level = LEVEL_4K; level <= LEVEL_1G; level++) {
-		uint64_t where = (uint64_t)level << 8 | i;
+		uint64_t base = own->pamt_base[level], size = own->pamt_size[level];
 
 		for (unsigned other = 0; other <= i; other++)
-			if (pamt_overlaps(plan, i, level, other))
-				return TDX_PAMT_OVERLAP | (uint64_t)other << 16 | where;
-		for (unsigned other = 0; other < plan->count; other++)
-			if (touches_available(&plan->tdmr[other], own->pamt_base[level],
-					      own->pamt_size[level]))
-				return TDX_PAMT_OVERLAP | (uint64_t)other << 16 | where;
-		if (!in_cmrs(plan->model, own->pamt_base[level], own->pamt_size[level]))
-			return TDX_PAMT_OUTSIDE_CMRS | where;
+			if (pamt_meets_pamt(plan, i, level, other) ||
+			    touches_available(&plan->tdmr[other], base, size))
+				return overlap(i, level, other);
+		if (!in_cmrs(plan->model, base, size))
+			return TDX_PAMT_OUTSIDE_CMRS | (uint64_t)level << 8 | i;
 	}
+	for (unsigned other = 0; other < i; other++)
+		for (int level = LEVEL_4K; level <= LEVEL_1G; level++)
+			if (touches_available(own, plan->tdmr[other].pamt_base[level],
+					      plan->tdmr[other].pamt_size[level]))
+				return overlap(other, level, i);
 	return TDX_SUCCESS;
 }
 
@@ -180,6 +188,10 @@ static uint64_t read_tdmr(struct call *call, struct plan *plan, uint64_t info_pa
 	status = check_reserved(tdmr, &info, i);
 	if (!status)
 		status = check_pamt(plan, tdmr, &info, i);
+	if (!status)
+		status = check_pamt_place(plan, i);
+	if (!status && !available_in_cmrs(call->model, tdmr))
+		status = TDX_TDMR_OUTSIDE_CMRS | i;
 	return status;
 }
 
@@ -194,11 +206,6 @@ static uint64_t make_plan(struct call *call, struct plan *plan)
 	memcpy(info_pa, page_at(call->model, array), plan->count * sizeof(info_pa[0]));
 	for (unsigned i = 0; i < plan->count && !status; i++)
 		status = read_tdmr(call, plan, info_pa[i], i);
-	for (unsigned i = 0; i < plan->count && !status; i++)
-		status = check_pamt_overlap(plan, i);
-	for (unsigned i = 0; i < plan->count && !status; i++)
-		if (!available_in_cmrs(plan->model, &plan->tdmr[i]))
-			status = TDX_TDMR_OUTSIDE_CMRS | i;
 	return status;
 }
 
@@ -249,7 +256,7 @@ uint64_t tdh_sys_config(struct call *call)
 	struct tdx_model *model = call->model;
 	uint64_t status;
 
-	if (!lock_try(&model->global_lock, LOCK_EXCLUSIVE))
+	if (!take_lock(model, &model->global_lock, LOCK_EXCLUSIVE))
 		return TDX_SYS_BUSY;
 	status = configure(call);
 	lock_release(&model->global_lock, LOCK_EXCLUSIVE);
@@ -284,7 +291,7 @@ uint64_t tdh_sys_key_config(struct call *call)
 	struct tdx_model *model = call->model;
 	uint64_t status;
 
-	if (!lock_try(&model->global_lock, LOCK_EXCLUSIVE))
+	if (!take_lock(model, &model->global_lock, LOCK_EXCLUSIVE))
 		return TDX_SYS_BUSY;
 	status = key_config(call);
 	lock_release(&model->global_lock, LOCK_EXCLUSIVE);
@@ -344,7 +351,7 @@ uint64_t tdh_sys_tdmr_init(struct call *call)
 			tdmr = &model->tdmr[i];
 	if (!tdmr)
 		return TDX_OPERAND_INVALID | OPERAND_RCX;
-	if (!lock_try(&tdmr->lock, LOCK_EXCLUSIVE))
+	if (!take_lock(model, &tdmr->lock, LOCK_EXCLUSIVE))
 		return TDX_OPERAND_BUSY | OPERAND_RCX;
 	next = atomic_load(&tdmr->next_to_init);
 	if (next >= tdmr->base + tdmr->size) {

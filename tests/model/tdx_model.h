@@ -170,6 +170,13 @@ struct tdx_machine {
 	 * native MSRs, shared EPT and EPT-violation #VE are the CPU's own business.
 	 */
 	void (*run_guest)(void *ctx, unsigned lp, struct tdx_vcpu_view *vcpu, struct tdx_exit *exit);
+
+	/*
+	 * Called whenever the module has just taken or released one of its locks: a
+	 * test can let another LP execute SEAMCALL here and see what is BUSY. May be
+	 * NULL.
+	 */
+	void (*lock_changed)(void *ctx);
 };
 
 struct tdx_model;

@@ -18,7 +18,7 @@ static bool enter_epoch(struct vp *vp)
 {
 	struct tdcs *cs = vp->td.cs;
 
-	if (!lock_try(&cs->epoch_lock, LOCK_SHARED))
+	if (!take_lock(vp->td.model, &cs->epoch_lock, LOCK_SHARED))
 		return false;
 	vp->vcpu->epoch = atomic_load(&cs->epoch);
 	atomic_fetch_add(&cs->refcount[vp->vcpu->epoch & 1], 1);
@@ -216,7 +216,7 @@ static uint64_t check_faulting(struct call *call, struct vp *vp, bool *refused)
 	*refused = false;
 	if (vp->vcpu->epf_gpa_count == 0)
 		return TDX_SUCCESS;
-	if (!lock_try(&vp->td.cs->sept_lock, LOCK_EXCLUSIVE)) {
+	if (!take_lock(vp->td.model, &vp->td.cs->sept_lock, LOCK_EXCLUSIVE)) {
 		*refused = true;
 		return TDX_OPERAND_BUSY | OPERAND_SEPT_TREE;
 	}

@@ -327,6 +327,8 @@ static void owner_changed_callback(void *ctx, uint64_t hpa, uint64_t size, bool 
 	tick(ctx);
 }
 
+static void lock_changed_callback(void *ctx) { tick(ctx); }
+
 static void run_guest_callback(void *ctx, unsigned lp, struct tdx_vcpu_view *vcpu,
 			       struct tdx_exit *exit)
 {
@@ -350,5 +352,6 @@ struct tdx_machine machine_callbacks(struct machine *m)
 		.interrupt_pending = interrupt_callback,
 		.pconfig = pconfig_callback,
 		.run_guest = run_guest_callback,
+		.lock_changed = lock_changed_callback,
 	};
 }

@@ -415,6 +415,7 @@ static void tick(void *ctx)
 	r->at = at;
 }
 
+/* The last point of a call is its end, when it has let go of everything. */
 static void run_outer(struct replay *r, size_t outer)
 {
 	struct line line;
@@ -422,6 +423,7 @@ static void run_outer(struct replay *r, size_t outer)
 	line_parse(&line, r->text.line[outer]);
 	run_call(r, outer, &line);
 	line_free(&line);
+	tick(r);
 }
 
 /* In a copy of this process: does everything agree if the inner calls come at `at`? */
