@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+#include "tdx/tdmr_plan.h"
+
+#include <stdlib.h>
+
+#include "tdx/tdh.h"
+#include "tests/hosted/hosted.h"
+#include "tests/unit/test.h"
+
+#define MAX_MEMORY 128
+#define MAX_PLACES 512
+
+/* A machine, and who has taken which part of it for PAMTs. */
+static struct hpa_range memory[MAX_MEMORY];
+static unsigned memory_count;
+static struct hpa_range cmrs[TDX_MAX_CMRS];
+static unsigned cmr_count;
+static struct hpa_range places[MAX_PLACES];
+static unsigned place_count;
+
+static struct tdmr_plan plan;
+
+static uint64_t end_of(struct hpa_range r) { return r.base.raw + r.size; }
+
+static bool overlaps(struct hpa_range a, struct hpa_range b)
+{
+	return a.base.raw < end_of(b) && b.base.raw < end_of(a);
+}
+
+/* Does a range of `size` at `at` lie in memory? Else *next is where to look on. */
+static bool is_free(uint64_t at, uint64_t size, uint64_t *next)
+{
+	struct hpa_range r = {hpa(at), size};
+
+	for (unsigned i = 0; i < place_count; i++)
+		if (overlaps(r, places[i])) {
+			*next = end_of(places[i]);
+			return false;
+		}
+	for (unsigned i = 0; i < memory_count; i++)
+		if (at >= memory[i].base.raw && at < end_of(memory[i])) {
+			*next = end_of(memory[i]);
+			return at + size <= end_of(memory[i]);
+		}
+	*next = UINT64_MAX;
+	for (unsigned i = memory_count; i-- > 0;)
+		if (memory[i].base.raw > at)
+			*next = memory[i].base.raw;
+	return false;
+}
+
+static bool place(void *ctx, uint64_t size, hpa_t low, hpa_t high, hpa_t *out)
+{
+	uint64_t at = low.raw;
+
+	(void)ctx;
+	if (place_count == MAX_PLACES)
+		return false;
+	while (at < high.raw && high.raw - at >= size) {
+		uint64_t next;
+
+		if (is_free(at, size, &next)) {
+			*out = hpa(at);
+			places[place_count++] = (struct hpa_range){*out, size};
+			return true;
+		}
+		at = next;
+	}
+	return false;
+}
+
+static void unplace(void *ctx, hpa_t base, uint64_t size)
+{
+	(void)ctx;
+	for (unsigned i = 0; i < place_count; i++)
+		if (places[i].base.raw == base.raw && places[i].size == size) {
+			places[i] = places[--place_count];
+			return;
+		}
+	test_fail(__FILE__, __LINE__, "%#llx was not placed", (unsigned long long)base.raw);
+}
+
+static struct tdmr_plan_input input(void)
+{
+	return (struct tdmr_plan_input){
+		.memory = memory,
+		.memory_count = memory_count,
+		.cmrs = cmrs,
+		.cmr_count = cmr_count,
+		.max_tdmrs = TDX_MAX_TDMRS,
+		.max_reserved = TDX_MAX_RESERVED,
+		.pamt_entry_size = {16, 16, 16},
+		.place = place,
+		.unplace = unplace,
+	};
+}
+
+static void start(void) { memory_count = cmr_count = place_count = 0; }
+
+static void add_memory(uint64_t base, uint64_t end)
+{
+	memory[memory_count++] = (struct hpa_range){hpa(base), end - base};
+}
+
+static void add_cmr(uint64_t base, uint64_t end)
+{
+	cmrs[cmr_count++] = (struct hpa_range){hpa(base), end - base};
+}
+
+/* ---- SYS.CONFIG's rules, restated ---- */
+
+static bool in_cmrs(uint64_t at, uint64_t end)
+{
+	for (unsigned i = 0; i < cmr_count && at < end; i++)
+		if (at >= cmrs[i].base.raw && at < end_of(cmrs[i]))
+			at = end_of(cmrs[i]);
+	return at >= end;
+}
+
+static void check_usable(void *ctx, hpa_t base, uint64_t size)
+{
+	struct hpa_range r = {base, size};
+
+	(void)ctx;
+	EXPECT_TRUE(in_cmrs(base.raw, end_of(r)));
+	for (unsigned i = 0; i < plan.pamt_count; i++)
+		EXPECT_TRUE(!overlaps(r, plan.pamts[i]));
+}
+
+static void check_pamt(uint64_t base, uint64_t size, uint64_t needed)
+{
+	struct hpa_range r = {hpa(base), size};
+	bool is_inside = false;
+
+	EXPECT_EQ(base % PAGE_SIZE, 0);
+	EXPECT_EQ(size % PAGE_SIZE, 0);
+	EXPECT_TRUE(size >= needed);
+	EXPECT_TRUE(in_cmrs(base, base + size));
+	for (unsigned i = 0; i < plan.pamt_count; i++)
+		is_inside |=
+			base >= plan.pamts[i].base.raw && end_of(r) <= end_of(plan.pamts[i]);
+	EXPECT_TRUE(is_inside);
+}
+
+static void check_plan(void)
+{
+	uint64_t last = 0;
+
+	EXPECT_TRUE(plan.tdmr_count >= 1 && plan.tdmr_count <= TDX_MAX_TDMRS);
+	for (unsigned i = 0; i < plan.tdmr_count; i++) {
+		const struct tdx_tdmr_info *t = &plan.tdmrs[i];
+		uint64_t at = 0;
+
+		EXPECT_EQ(t->base % SIZE_1G, 0);
+		EXPECT_EQ(t->size % SIZE_1G, 0);
+		EXPECT_TRUE(t->size > 0 && t->base >= last);
+		last = t->base + t->size;
+		for (unsigned r = 0; r < TDX_MAX_RESERVED && t->reserved[r].size; r++) {
+			EXPECT_TRUE(t->reserved[r].offset >= at);
+			at = t->reserved[r].offset + t->reserved[r].size;
+			EXPECT_TRUE(at <= t->size);
+			EXPECT_EQ(at % PAGE_SIZE, 0);
+		}
+		check_pamt(t->pamt_4k_base, t->pamt_4k_size, t->size / SIZE_4K * 16);
+		check_pamt(t->pamt_2m_base, t->pamt_2m_size, t->size / SIZE_2M * 16);
+		check_pamt(t->pamt_1g_base, t->pamt_1g_size, t->size / SIZE_1G * 16);
+	}
+	for (unsigned i = 0; i < plan.pamt_count; i++)
+		for (unsigned j = 0; j < i; j++)
+			EXPECT_TRUE(!overlaps(plan.pamts[i], plan.pamts[j]));
+	EXPECT_EQ(plan.pamt_count, place_count);
+	tdmr_plan_each_usable(&plan, check_usable, NULL);
+}
+
+static uint64_t usable;
+
+static void add_usable(void *ctx, hpa_t base, uint64_t size)
+{
+	(void)ctx;
+	(void)base;
+	usable += size;
+}
+
+static uint64_t usable_bytes(void)
+{
+	usable = 0;
+	tdmr_plan_each_usable(&plan, add_usable, NULL);
+	return usable;
+}
+
+TEST(tdx_tdmr_plan_covers_a_simple_machine_with_one_tdmr)
+{
+	struct tdmr_plan_input in;
+
+	start();
+	add_memory(0, 4 * SIZE_1G);
+	add_cmr(0x100000, 4 * SIZE_1G);
+	in = input();
+	EXPECT_EQ(tdmr_plan(&in, &plan), STATUS_OK);
+	check_plan();
+	EXPECT_EQ(plan.tdmr_count, 1);
+	EXPECT_EQ(plan.pamt_count, 1);
+	EXPECT_EQ(plan.lost_bytes, 0);
+	EXPECT_EQ(usable_bytes(), 4 * SIZE_1G - 0x100000 - plan.pamt_bytes);
+	tdmr_plan_release(&in, &plan);
+	EXPECT_EQ(place_count, 0);
+}
+
+TEST(tdx_tdmr_plan_covers_only_the_pool_wanted)
+{
+	struct tdmr_plan_input in;
+
+	start();
+	add_memory(0, 64 * SIZE_1G);
+	add_cmr(0x100000, 64 * SIZE_1G);
+	in = input();
+	in.pool = 2 * SIZE_1G;
+	EXPECT_EQ(tdmr_plan(&in, &plan), STATUS_OK);
+	check_plan();
+	EXPECT_EQ(plan.tdmr_bytes, 2 * SIZE_1G);
+	EXPECT_EQ(plan.tdmrs[0].base, 62 * SIZE_1G);
+}
+
+TEST(tdx_tdmr_plan_splits_where_reserved_areas_run_out)
+{
+	struct tdmr_plan_input in;
+
+	start();
+	for (uint64_t i = 0; i < 32; i++) {
+		add_memory(i * SIZE_1G + SIZE_2M, (i + 1) * SIZE_1G);
+		add_cmr(i * SIZE_1G + SIZE_2M, (i + 1) * SIZE_1G);
+	}
+	in = input();
+	EXPECT_EQ(tdmr_plan(&in, &plan), STATUS_OK);
+	check_plan();
+	EXPECT_TRUE(plan.tdmr_count >= 3);
+	EXPECT_EQ(plan.lost_bytes, 0);
+}
+
+TEST(tdx_tdmr_plan_gives_up_the_smallest_pieces_of_a_gib_with_too_many_holes)
+{
+	struct tdmr_plan_input in;
+
+	start();
+	for (uint64_t i = 0; i < 32; i++) {
+		uint64_t size = i % 2 ? SIZE_2M : 16 * SIZE_2M;
+
+		add_memory(SIZE_1G + i * 16 * SIZE_2M,
+			   SIZE_1G + i * 16 * SIZE_2M + size - SIZE_4K);
+		add_cmr(SIZE_1G + i * 16 * SIZE_2M,
+			SIZE_1G + i * 16 * SIZE_2M + size - SIZE_4K);
+	}
+	in = input();
+	EXPECT_EQ(tdmr_plan(&in, &plan), STATUS_OK);
+	check_plan();
+	EXPECT_EQ(plan.tdmr_count, 1);
+	EXPECT_TRUE(plan.lost_bytes > 0 && plan.lost_bytes <= 17 * SIZE_2M);
+}
+
+TEST(tdx_tdmr_plan_takes_several_places_for_pamts_in_fragmented_memory)
+{
+	struct tdmr_plan_input in;
+
+	start();
+	add_cmr(SIZE_1G, 9 * SIZE_1G);
+	for (uint64_t i = 0; i < 32; i++) /* pieces of 9 MiB, 128 MiB apart */
+		add_memory(SIZE_1G + i * 64 * SIZE_2M,
+			   SIZE_1G + i * 64 * SIZE_2M + 9 * SIZE_1G / 1024);
+	in = input();
+	EXPECT_EQ(tdmr_plan(&in, &plan), STATUS_OK);
+	check_plan();
+	EXPECT_TRUE(plan.pamt_count >= 1);
+}
+
+TEST(tdx_tdmr_plan_fails_only_without_memory)
+{
+	struct tdmr_plan_input in;
+
+	start();
+	add_cmr(0x100000, SIZE_1G);
+	add_memory(2 * SIZE_1G, 3 * SIZE_1G); /* in no CMR */
+	in = input();
+	EXPECT_EQ(tdmr_plan(&in, &plan), STATUS_NOT_FOUND);
+	start();
+	add_memory(0, SIZE_1G);
+	in = input();
+	EXPECT_EQ(tdmr_plan(&in, &plan), STATUS_NOT_FOUND);
+}
+
+/* ---- Random machines ---- */
+
+static uint64_t pages(uint64_t max) { return ((uint64_t)rand() % max + 1) * SIZE_4K; }
+
+/* Nodes with holes; CMRs now and then touch, memory has gaps of its own inside them. */
+static void random_machine(uint64_t limit)
+{
+	unsigned count = (unsigned)rand() % TDX_MAX_CMRS + 1;
+	uint64_t at = 0x100000;
+
+	start();
+	while (cmr_count < count && at < limit) {
+		uint64_t size = pages((uint64_t[]){300, 40000, 600000}[rand() % 3]);
+		uint64_t end = at + size < limit ? at + size : limit;
+		uint64_t m = at;
+
+		add_cmr(at, end);
+		while (m < end && memory_count < MAX_MEMORY) {
+			uint64_t n = m + pages(rand() % 4 ? 500000 : 2000);
+
+			add_memory(m, n < end ? n : end);
+			m = n + (rand() % 2 ? 0 : pages(1000));
+		}
+		at = end +
+		     (rand() % 4 ? pages((uint64_t[]){10, 30000, 900000}[rand() % 3]) : 0);
+	}
+}
+
+static uint64_t convertible_bytes(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < memory_count; i++)
+		for (unsigned c = 0; c < cmr_count; c++)
+			if (overlaps(memory[i], cmrs[c])) {
+				uint64_t a = memory[i].base.raw > cmrs[c].base.raw
+						     ? memory[i].base.raw
+						     : cmrs[c].base.raw;
+				uint64_t e = end_of(memory[i]) < end_of(cmrs[c])
+						     ? end_of(memory[i])
+						     : end_of(cmrs[c]);
+
+				sum += e - a;
+			}
+	return sum;
+}
+
+TEST(tdx_tdmr_plan_plans_10000_random_machines)
+{
+	unsigned without = 0;
+
+	for (unsigned i = 0; i < 10000 && test_failures == 0; i++) {
+		struct tdmr_plan_input in;
+
+		random_machine(40 * SIZE_1G);
+		in = input();
+		if (rand() % 4 == 0)
+			in.max_tdmrs = (unsigned)rand() % 4 + 1;
+		if (tdmr_plan(&in, &plan)) {
+			/* Only where no piece of memory holds the PAMT of one GiB. */
+			EXPECT_TRUE(convertible_bytes() < SIZE_1G / 4);
+			EXPECT_EQ(place_count, 0);
+			without++;
+			continue;
+		}
+		check_plan();
+		EXPECT_TRUE(usable_bytes() + plan.pamt_bytes + plan.lost_bytes >=
+			    convertible_bytes());
+		tdmr_plan_release(&in, &plan);
+		EXPECT_EQ(place_count, 0);
+	}
+	printf("# %u machines too small for one PAMT\n", without);
+}
