@@ -119,19 +119,21 @@ static unsigned runnable_count(const struct cpu_state *c)
 	return n;
 }
 
-/* The first runnable vCPU after the one whose turn was the last, round the list. */
-static struct vcpu *pick(struct cpu_state *c)
+static struct vcpu *after(const struct cpu_state *c, const struct vcpu *v)
 {
-	struct vcpu *start =
-		c->last != NULL && c->last->next != NULL ? c->last->next : c->vcpus;
+	return v != NULL && v->next != NULL ? v->next : c->vcpus;
+}
+
+/* The first runnable vCPU after the one whose turn was the last, round the list. */
+static struct vcpu *pick(const struct cpu_state *c)
+{
+	struct vcpu *start = after(c, c->last);
 	struct vcpu *v = start;
 
-	if (v == NULL)
-		return NULL;
 	do {
-		if (wants_to_run(v))
+		if (v == NULL || wants_to_run(v))
 			return v;
-		v = v->next != NULL ? v->next : c->vcpus;
+		v = after(c, v);
 	} while (v != start);
 	return NULL;
 }

@@ -81,9 +81,10 @@ static void sleep_control(struct vm *vm, uint32_t value)
 		vm_end(vm, VM_STOPPED, "the guest powered off");
 }
 
-static void guest_reset(struct vm *vm)
+static bool asks_for_reset(uint16_t port, uint32_t value)
 {
-	vm_end(vm, VM_STOPPED, "the guest asked for a reset, which takes a new TD");
+	return (port == TD_ACPI_RESET_PORT && value == TD_ACPI_RESET_VALUE) ||
+	       (port == PORT_RESET && (value & RESET_CPU) != 0);
 }
 
 static void legacy_write(struct vm *vm, uint16_t port, uint32_t value)
@@ -94,10 +95,8 @@ static void legacy_write(struct vm *vm, uint16_t port, uint32_t value)
 		vm->cmos_index = value & 0x7f;
 	else if (port == TD_ACPI_SLEEP_CONTROL_PORT)
 		sleep_control(vm, value);
-	else if (port == TD_ACPI_RESET_PORT && value == TD_ACPI_RESET_VALUE)
-		guest_reset(vm);
-	else if (port == PORT_RESET && (value & RESET_CPU) != 0)
-		guest_reset(vm);
+	else if (asks_for_reset(port, value))
+		vm_end(vm, VM_STOPPED, "the guest asked for a reset, which takes a new TD");
 }
 
 uint32_t pio_read(struct vm *vm, uint16_t port, unsigned size)

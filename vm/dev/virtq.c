@@ -25,7 +25,7 @@ enum virtq_result virtq_peek(const struct virtq *q, struct shared_mem *mem)
 enum virtq_result virtq_pop(struct virtq *q, struct shared_mem *mem, struct virtq_chain *chain)
 {
 	enum virtq_result r = virtq_peek(q, mem);
-	uint64_t slot = q->avail + VIRTQ_RING_ENTRIES + 2U * (q->next_avail % q->size);
+	uint64_t slot = q->avail + VIRTQ_RING_ENTRIES + UINT64_C(2) * (q->next_avail % q->size);
 	uint16_t head;
 
 	if (r != VIRTQ_OK)
