@@ -170,6 +170,6 @@ $(B)/unit: $(UNIT_OBJ)
 	$(Q)$(CC) $(HCFLAGS) $^ -o $@
 
 FORCE:
-.PHONY: all machine run run-grub deps check check-builds check-unit check-trace check-emu lint format \
-        loc clean help FORCE
+.PHONY: all machine run run-grub deps check check-builds check-unit check-trace check-emu lint \
+        format loc clean help FORCE
 -include $(shell find $(B) -path $(B)/variants -prune -o -name '*.d' -print 2>/dev/null)

@@ -179,8 +179,9 @@ BOOTS = [
         Step("an unknown TD is named", send="create nobody", expect=r"unknown TD 'nobody'"),
         Step("a missing kernel is named", send="create absent", expect=r"^create: .*nowhere"),
         Step("a truncated kernel is named", send="start short",
-             expect=r"(?i)(^start: .*truncated|kernel)"),
-        Step("too little memory is named", send="create huge", expect=r"^create: .*memory"),
+             expect=r"^start: short: kernel 'truncated' .*expected"),
+        Step("too little memory is named", send="create huge",
+             expect=r"^create: huge: memory = .*free"),
         Step("everything else still runs", send="create debian", expect=r"debian created")]),
     *[Boot(f"a flipped bit in the shared {what}", Options(emu_options=(flip,)), [
         *READY,

@@ -10,7 +10,7 @@ import subprocess
 import source
 
 COMPILERS = ("gcc", "clang")
-EFI_INCLUDES = ["-I/usr/include/efi", "-I/usr/include/efi/x86_64"]
+FLAG_SETS = ("KCFLAGS", "FREESTANDING", "HOST", "EFI_CFLAGS")
 TIDY_FOLDERS = (*source.PRODUCT, "sha384")
 FORMAT_FOLDERS = source.OWN_CODE
 JOBS = os.cpu_count() or 1
@@ -32,7 +32,7 @@ class Tree:
         self.root = root
         self.build = build
         self.flags = flags or {(c, v): make_variable(root, v, c)
-                               for c in COMPILERS for v in ("KCFLAGS", "FREESTANDING", "HOST")}
+                               for c in COMPILERS for v in FLAG_SETS}
 
     def run(self, command, **kwargs):
         return subprocess.run([str(c) for c in command], cwd=self.root, capture_output=True,
@@ -41,7 +41,7 @@ class Tree:
     def flags_for(self, path, compiler):
         name = path.as_posix()
         if name.startswith("boot/efi/"):
-            return self.flags[compiler, "FREESTANDING"] + EFI_INCLUDES
+            return self.flags[compiler, "EFI_CFLAGS"]
         if name.startswith(("tests/emu/", "tests/guest/", "tests/model/", "tdboot/")):
             return self.flags[compiler, "FREESTANDING"]
         if name.startswith(("tests/", "tools/")):

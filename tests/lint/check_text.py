@@ -2,7 +2,6 @@
 """Rules of the house that the text of the sources shows."""
 import re
 
-import loc
 import source
 
 ALL_CODE = source.C_FILES + source.ASM_FILES
@@ -99,11 +98,3 @@ def check_functions(root):
             if length > MAX_BODY_LINES and not has_reason(raw, signature, first):
                 problems.append(f"{path}:{signature + 1}: function of {length} lines")
     return problems
-
-
-def check_budget(root):
-    """The product's size."""
-    total = loc.product_lines(root)
-    if total > loc.BUDGET:
-        return [f"{total} lines of code, the budget is {loc.BUDGET}"]
-    return []

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints the lines of code per folder, without blanks and comments; fails over budget."""
+"""Prints the lines of code per folder, without blanks and comments."""
 import pathlib
-import sys
 
 import source
 
 BUDGET = 12000
 OTHERS = ("sha384", "tools", "tests/model", "tests/emu", "tests/guest", "tests/unit",
-          "tests/fake", "tests/trace", "tests/fuzz", "tests/bench")
+          "tests/fake", "tests/hosted", "tests/trace", "tests/fuzz", "tests/bench")
 
 
 def folder_lines(root, folder):
@@ -27,12 +26,12 @@ def main():
     for folder in source.PRODUCT:
         print(f"{folder:14}{folder_lines(root, folder):7}")
     total = product_lines(root)
-    print(f"{'product':14}{total:7}   of {BUDGET}")
+    over = f", {total - BUDGET} too many" if total > BUDGET else ""
+    print(f"{'product':14}{total:7}   of {BUDGET}{over}")
     for folder in OTHERS:
         if (root / folder).is_dir():
             print(f"{folder:14}{folder_lines(root, folder):7}")
-    return total > BUDGET
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

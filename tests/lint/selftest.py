@@ -25,7 +25,6 @@ CASES = [
     (check_text.check_licence, False, "vm/bad.c", "int x;\n"),
     (check_text.check_functions, False, "vm/bad.c",
      SPDX + "void f(void)\n{\n" + LONG_BODY + "}\n"),
-    (check_text.check_budget, False, "vm/bad.c", SPDX + "int f(void);\n" * 12001),
     (check_compile.check_format, True, "vm/bad.c", SPDX + "int  x ;\n"),
     (check_compile.check_tidy, True, "vm/bad.c", SPDX + WIDENED),
     (check_compile.check_tidy, True, "core/bad.c", SPDX + '#include "core/bad.h"\n',
