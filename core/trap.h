@@ -14,7 +14,7 @@ struct trap_frame {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
-STATIC_ASSERT(sizeof(struct trap_frame) == 22 * 8, "core/isr.S pushes 22 words");
+STATIC_ASSERT(sizeof(struct trap_frame) == 22 * sizeof(uint64_t), "core/isr.S pushes 22 words");
 
 /* Fills the IDT; once, on the BSP, before the first cpu_init_this(). */
 void trap_init(void);

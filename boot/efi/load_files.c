@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot/efi/loader.h"
 
+#include <efi.h>
+#include <efilib.h>
+
 #include "core/addr.h"
 #include "core/string.h"
 #include "mgmt/config.h"
@@ -105,7 +108,7 @@ static EFI_FILE_PROTOCOL *open_volume(EFI_HANDLE image)
 	return LibOpenRoot(loaded->DeviceHandle);
 }
 
-void loader_load_files(EFI_HANDLE image, struct boot_info *bi)
+void loader_load_files(void *image, struct boot_info *bi)
 {
 	struct files f = {open_volume(image), bi};
 	const struct boot_module *config;

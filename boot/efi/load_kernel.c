@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot/efi/loader.h"
 
+#include <efi.h>
+#include <efilib.h>
+
 #include "core/addr.h"
 #include "core/string.h"
 
@@ -38,7 +41,7 @@ static const struct elf_segment *segment(unsigned i)
 }
 
 /* Link addresses [*low, *high) of all that is loaded. */
-static BOOLEAN image_span(uint64_t *low, uint64_t *high)
+static bool image_span(uint64_t *low, uint64_t *high)
 {
 	const struct elf_header *h = (const void *)kernel_file;
 	uint64_t file_size = (uint64_t)(kernel_file_end - kernel_file);
@@ -46,14 +49,14 @@ static BOOLEAN image_span(uint64_t *low, uint64_t *high)
 	*low = UINT64_MAX;
 	*high = 0;
 	if (memcmp(h->ident, "\177ELF\2\1", 6) != 0)
-		return FALSE;
+		return false;
 	for (unsigned i = 0; i < h->phnum; i++) {
 		const struct elf_segment *s = segment(i);
 
 		if (s->type != SEGMENT_LOAD)
 			continue;
 		if (s->offset > file_size || file_size - s->offset < s->filesz)
-			return FALSE;
+			return false;
 		if (s->vaddr < *low)
 			*low = s->vaddr;
 		if (s->vaddr + s->memsz > *high)
@@ -77,8 +80,9 @@ static void copy_segments(uint64_t base, uint64_t low)
 	}
 }
 
-EFI_PHYSICAL_ADDRESS loader_pages(EFI_MEMORY_TYPE type, UINTN page_count)
+uint64_t loader_pages(enum loader_use use, uint64_t page_count)
 {
+	EFI_MEMORY_TYPE type = use == LOADER_CODE ? EfiLoaderCode : EfiLoaderData;
 	EFI_PHYSICAL_ADDRESS at = 0xffffffff;
 
 	if (EFI_ERROR(BS->AllocatePages(AllocateMaxAddress, type, page_count, &at)))
@@ -88,30 +92,30 @@ EFI_PHYSICAL_ADDRESS loader_pages(EFI_MEMORY_TYPE type, UINTN page_count)
 
 /* Code pages: firmware may map data no-execute. Up to 2 MiB in front of the image are not used.
  */
-EFI_STATUS loader_load_kernel(struct loaded_kernel *out)
+bool loader_load_kernel(struct loaded_kernel *out)
 {
 	const struct image_header *header;
-	EFI_PHYSICAL_ADDRESS pages;
+	uint64_t pages;
 	uint64_t low;
 	uint64_t high;
 
 	if (!image_span(&low, &high)) {
 		Print(L"redoubt: the embedded kernel is broken\n");
-		return EFI_LOAD_ERROR;
+		return false;
 	}
 	out->size = align_up(high - low, SIZE_4K);
-	pages = loader_pages(EfiLoaderCode, EFI_SIZE_TO_PAGES(out->size + SIZE_2M));
+	pages = loader_pages(LOADER_CODE, EFI_SIZE_TO_PAGES(out->size + SIZE_2M));
 	if (pages == 0) {
 		Print(L"redoubt: no %lu bytes of memory below 4 GiB\n", out->size + SIZE_2M);
-		return EFI_OUT_OF_RESOURCES;
+		return false;
 	}
 	out->base = align_up(pages, SIZE_2M);
 	copy_segments(out->base, low);
 	header = (const void *)out->base;
 	if (memcmp(header->magic, "Redoubt", 8) != 0) {
 		Print(L"redoubt: the embedded kernel lacks its header\n");
-		return EFI_LOAD_ERROR;
+		return false;
 	}
 	out->entry = out->base + (header->entry64 - low);
-	return EFI_SUCCESS;
+	return true;
 }

@@ -2,8 +2,8 @@
 /* The parts of the UEFI loader; each prints why it failed. */
 #pragma once
 
-#include <efi.h>
-#include <efilib.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "core/boot_info.h"
 
@@ -14,14 +14,16 @@ struct loaded_kernel {
 	uint64_t entry; /* physical */
 };
 
+enum loader_use { LOADER_CODE, LOADER_DATA };
+
 /* Pages below 4 GiB, kept until the kernel takes them over; 0 if there are none. */
-EFI_PHYSICAL_ADDRESS loader_pages(EFI_MEMORY_TYPE type, UINTN page_count);
+uint64_t loader_pages(enum loader_use use, uint64_t page_count);
 
 /* Unpacks the embedded ELF image. */
-EFI_STATUS loader_load_kernel(struct loaded_kernel *out);
+bool loader_load_kernel(struct loaded_kernel *out);
 
 /*
- * Reads \redoubt.cfg from the loader's own volume and every file that it names, as modules
- * of *bi. A file that is missing is reported and left out.
+ * Reads \redoubt.cfg from the volume of the loader (`image` is its EFI_HANDLE) and every
+ * file that it names, as modules of *bi. A file that is missing is reported and left out.
  */
-void loader_load_files(EFI_HANDLE image, struct boot_info *bi);
+void loader_load_files(void *image, struct boot_info *bi);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* redoubt.efi: loads the kernel and the files, leaves boot services, starts the kernel. */
+#include <efi.h>
+#include <efilib.h>
+
 #include "boot/efi/loader.h"
 #include "boot/efi/memory_map.h"
 #include "core/addr.h"
@@ -33,7 +36,7 @@ static hpa_t find_rsdp(void)
 static struct boot_info *create_boot_info(void)
 {
 	UINTN pages = EFI_SIZE_TO_PAGES(sizeof(struct boot_info));
-	struct boot_info *bi = (void *)loader_pages(EfiLoaderData, pages);
+	struct boot_info *bi = (void *)loader_pages(LOADER_DATA, pages);
 
 	if (bi == NULL)
 		return NULL;
@@ -123,9 +126,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
 	bi = create_boot_info();
 	if (bi == NULL)
 		return fail(L"no memory below 4 GiB", EFI_OUT_OF_RESOURCES);
-	s = loader_load_kernel(&kernel);
-	if (EFI_ERROR(s))
-		return s;
+	if (!loader_load_kernel(&kernel))
+		return EFI_LOAD_ERROR;
 	bi->kernel_base = hpa(kernel.base);
 	loader_load_files(image, bi);
 	s = create_memory_map(&map);
