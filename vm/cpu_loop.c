@@ -159,8 +159,8 @@ static void unlink_vcpu(struct cpu_state *c, const struct vcpu *v)
 
 	while (*link != NULL && *link != v)
 		link = &(*link)->next;
-	if (*link == v)
-		*link = v->next;
+	if (*link != NULL)
+		*link = (*link)->next;
 	if (c->last == v)
 		c->last = NULL;
 }
