@@ -103,13 +103,13 @@ check-builds: ## gcc and clang, with and without assertions, build the same kern
 	@tests/check-builds.sh "$(MAKE)" $(B)
 
 check-unit: $(B)/unit ## host unit tests under ASan and UBSan; T=SUBSTRING selects
-	@$(B)/unit $(T)
+	@$(B)/unit "$(T)"
 
 check-emu: machine ## boots of the emulated machine; T=SUBSTRING selects
-	@$(PYTHON) tests/emu/check_emu.py --build $(B) $(T)
+	@$(PYTHON) tests/emu/check_emu.py --build $(B) "$(T)"
 
 lint: ## layers, format, tidy, headers, what must not compile or link; T=SUBSTRING selects
-	@$(PYTHON) tests/lint/lint.py --build $(B) $(T)
+	@$(PYTHON) tests/lint/lint.py --build $(B) "$(T)"
 
 format: ## let clang-format rewrite the sources
 	@$(PYTHON) tests/lint/source.py | xargs clang-format -i
