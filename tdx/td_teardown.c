@@ -2,6 +2,7 @@
 /* The end of a TD: its KeyID first, then every page, the TDR last. */
 #define LOG_TAG "tdx"
 
+#include "core/cpu.h"
 #include "core/log.h"
 #include "core/oncpu.h"
 #include "tdx/keyid.h"
@@ -34,7 +35,15 @@ static void flush_vcpus(struct td *td)
 	}
 }
 
-static enum status vpflushdone(struct td *td)
+static void flush_all_here(void *arg)
+{
+	struct td *td = arg;
+
+	for (unsigned i = 0; i < td->vcpu_count; i++)
+		flush_vcpu(td->vcpus[i]);
+}
+
+static tdx_status_t vpflushdone(struct td *td)
 {
 	struct tdx_retry retry = {0};
 	tdx_status_t s;
@@ -42,6 +51,21 @@ static enum status vpflushdone(struct td *td)
 	do {
 		s = tdh_mng_vpflushdone(td->tdr);
 	} while (td_retry(td, &retry, s));
+	return s;
+}
+
+static enum status end_vcpus(struct td *td)
+{
+	tdx_status_t s;
+
+	flush_vcpus(td);
+	s = vpflushdone(td);
+	if (tdx_code(s) == TDX_FLUSHVP_NOT_DONE) {
+		/* A vCPU is associated where our books do not have it: ask every CPU. */
+		for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+			oncpu_run(cpu, flush_all_here, td);
+		s = vpflushdone(td);
+	}
 	if (!tdx_is_error(s))
 		return STATUS_OK;
 	td_log_failure(td, "end of vCPUs");
@@ -65,9 +89,13 @@ static void write_back_cache(void *arg)
 		do {
 			s = tdh_phymem_cache_wb(step);
 		} while (td_retry(work->td, &retry, s));
-		if (tdx_code(s) != TDX_INTERRUPTED_RESUMABLE)
+		if (tdx_code(s) == TDX_INTERRUPTED_RESUMABLE)
+			step = TDX_CACHE_WB_RESUME;
+		else if (tdx_code(s) == TDX_WBCACHE_RESUME_ERROR && step == TDX_CACHE_WB_RESUME)
+			step = TDX_CACHE_WB_START; /* another TD's cycle on this package ended
+						      ours */
+		else
 			break;
-		step = TDX_CACHE_WB_RESUME;
 	}
 	if (tdx_is_error(s)) {
 		td_log_failure(work->td, "cache write-back");
@@ -119,8 +147,7 @@ enum status td_release_keyid(struct td *td)
 
 	atomic_store(&td->is_dead, true);
 	if (td->key_stage == TD_KEY_ASSIGNED) {
-		flush_vcpus(td);
-		s = vpflushdone(td);
+		s = end_vcpus(td);
 		if (!s)
 			td->key_stage = TD_KEY_FLUSHED;
 	}

@@ -12,8 +12,8 @@ static const struct {
 	{0x8b, 0x2b000000}, /* microcode */
 	{0x98, 4},          /* WBINVDP */
 	{0x99, 4},          /* WBNOINVDP */
-	{0xbc, 0},
-	{0xbd, 0},
+	{0xbc, 1},          /* MISC_PACKAGE_CTLS: energy filtering */
+	{0xbd, 1},          /* XAPIC_DISABLE_STATUS: legacy xAPIC off */
 	{0xcf, 0},
 	{0xfe, 0xc800},   /* MTRRCAP: SMRR, SMRR lock, SEAMRR */
 	{0x10a, 0xd6b},   /* ARCH_CAPABILITIES */
