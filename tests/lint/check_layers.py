@@ -12,7 +12,7 @@ MAY_INCLUDE = {  # folder: folders or single headers that it may reach, besides 
     "mm": {"core"},
     "drivers": {"core", "mm"},
     "vmx": {"core", "mm", "guest-abi"},
-    "tdx": LOW | {"vmx/exit.h", "vmx/ept.h"},
+    "tdx": LOW | {"vmx/exit.h", "vmx/ept.h", "vmx/vmx.h"},
     "vm": LOW | {"vmx", "tdx", "drivers/timer.h"},
     "mgmt": LOW | {"vmx", "tdx", "vm", "drivers/uart.h", "drivers/power.h", "drivers/timer.h"},
     "tdboot": {"guest-abi", "sha384"},
