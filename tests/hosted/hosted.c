@@ -201,12 +201,14 @@ uint64_t seamcall_raw(uint64_t rax, struct seamcall_regs *regs)
 	if (!model || rax >> 63)
 		return (uint64_t)TDX_SW_VMFAIL_INVALID << 32;
 	r.gpr[TDX_RAX] = rax;
+/* clang-format off */
 #define REGISTERS(X)                                                                           \
 	X(RCX, rcx)                                                                            \
 	X(RDX, rdx)                                                                            \
 	X(RBX, rbx)                                                                            \
 	X(RBP, rbp) X(RSI, rsi) X(RDI, rdi) X(R8, r8) X(R9, r9) X(R10, r10) X(R11, r11)        \
 		X(R12, r12) X(R13, r13) X(R14, r14) X(R15, r15)
+/* clang-format on */
 #define X(name, field) r.gpr[TDX_##name] = regs->field;
 	REGISTERS(X)
 #undef X
