@@ -9,6 +9,8 @@
 #define MIN_LAST_LEAF     0x1f
 #define LAST_EXT_LEAF     0x80000008u
 #define CPUID_CONFIG_AT   256 /* offset in TD_PARAMS */
+#define LEVEL_TYPE_CORE   2
+#define LEVEL_TYPE_LAST   5 /* die */
 #define TSX_HLE           (UINT32_C(1) << 4)
 #define TSX_RTM           (UINT32_C(1) << 11)
 #define ARCH_CAP_TSX_CTRL (UINT64_C(1) << 7)
@@ -69,30 +71,28 @@ static uint64_t check_requirement(struct call *call, unsigned i, const struct cp
 }
 
 /*
- * Leaf 0x1F must list levels in rising order, with cores among them; the last
- * shift is that of the package, and the L3 cache must be shared by a package.
+ * Leaf 0x1F must list levels in rising order, with cores among them. The shift of
+ * the last one is that of the package, and the L3 cache must be a package's.
+ * Called for each sub-leaf in turn; all that came before passed.
  */
-static uint64_t check_topology(const struct tdx_model *model)
+static uint64_t check_topology(const struct tdx_model *model, unsigned i)
 {
 	unsigned first = (unsigned)cpuid_index(0x1f, 0), l3 = (unsigned)cpuid_index(4, 3);
 	uint32_t sharing = model->native_cpuid[l3].reg[EAX] >> 14 & 0xfff;
-	uint32_t previous = 0, shift = 0;
+	uint32_t type = model->native_cpuid[i].reg[ECX] >> 8 & 0xff;
+	uint32_t previous = i > first ? model->native_cpuid[i - 1].reg[ECX] >> 8 & 0xff : 0;
+	uint32_t shift = i > first ? model->native_cpuid[i - 1].reg[EAX] & 0x1f : 0;
 	bool cores = false;
 
-	for (unsigned i = first; i < first + 6; i++) {
-		uint32_t type = model->native_cpuid[i].reg[ECX] >> 8 & 0xff;
-
-		if (type == 0)
-			break;
-		if (type <= previous || type > 5)
-			return TDX_CPUID_LEAF_1F_FORMAT_UNRECOGNIZED;
-		cores = cores || type == 2;
-		shift = model->native_cpuid[i].reg[EAX] & 0x1f;
-		previous = type;
-	}
+	if (type != 0)
+		return type <= previous || type > LEVEL_TYPE_LAST
+			       ? TDX_CPUID_LEAF_1F_FORMAT_UNRECOGNIZED
+			       : TDX_SUCCESS;
+	for (unsigned j = first; j < i; j++)
+		cores = cores || (model->native_cpuid[j].reg[ECX] >> 8 & 0xff) == LEVEL_TYPE_CORE;
 	if (!cores)
 		return TDX_CPUID_LEAF_NOT_SUPPORTED;
-	if (shift == 0 || sharing >> (shift - 1) != 1)
+	if (previous != 0 && (shift == 0 || sharing >> (shift - 1) != 1))
 		return TDX_INVALID_WBINVD_SCOPE;
 	return TDX_SUCCESS;
 }
@@ -112,9 +112,6 @@ static uint64_t check_special(struct tdx_model *model, unsigned i)
 	const uint32_t *v = model->native_cpuid[i].reg;
 
 	switch (entries[i].leaf) {
-	case 0x0:
-		return v[EAX] < MIN_LAST_LEAF ? TDX_CPUID_LEAF_NOT_SUPPORTED | MIN_LAST_LEAF
-					      : TDX_SUCCESS;
 	case 0x1:
 		model->platform_fms = v[EAX];
 		return TDX_SUCCESS;
@@ -124,23 +121,35 @@ static uint64_t check_special(struct tdx_model *model, unsigned i)
 		model->tsc_hz = (uint64_t)v[ECX] * v[EBX] / v[EAX];
 		return TDX_SUCCESS;
 	case 0x1f:
-		return entries[i].subleaf == 5 ? check_topology(model) : TDX_SUCCESS;
-	case 0x80000000:
-		return v[EAX] < LAST_EXT_LEAF ? TDX_CPUID_LEAF_NOT_SUPPORTED | LAST_EXT_LEAF
-					      : TDX_SUCCESS;
+		return check_topology(model, i);
 	default:
 		return TDX_SUCCESS;
 	}
+}
+
+/* Without these leaves there is no point in looking at any. */
+static uint64_t check_last_leaves(struct call *call)
+{
+	struct cpuid_values basic, extended;
+
+	native(call, (unsigned)cpuid_index(0x0, 0), &basic);
+	native(call, (unsigned)cpuid_index(0x80000000, 0), &extended);
+	if (basic.reg[EAX] < MIN_LAST_LEAF)
+		return TDX_CPUID_LEAF_NOT_SUPPORTED | MIN_LAST_LEAF;
+	if (extended.reg[EAX] < LAST_EXT_LEAF)
+		return TDX_CPUID_LEAF_NOT_SUPPORTED | LAST_EXT_LEAF;
+	return TDX_SUCCESS;
 }
 
 uint64_t cpuid_sample(struct call *call)
 {
 	struct tdx_model *model = call->model;
 	unsigned d0 = (unsigned)cpuid_index(0xd, 0), d1 = (unsigned)cpuid_index(0xd, 1);
+	uint64_t status = check_last_leaves(call);
 
+	if (status)
+		return status;
 	for (unsigned i = 0; i < CPUID_ENTRIES; i++) {
-		uint64_t status;
-
 		native(call, i, &model->native_cpuid[i]);
 		status = check_requirement(call, i, &model->native_cpuid[i]);
 		if (!status)

@@ -54,8 +54,8 @@ static const struct msr_check checked_msr[] = {
 	{IA32_TSC_ADJUST, 0},
 	{0xcf, 0},
 	{IA32_ARCH_CAPABILITIES, 0xd6b},
-	{0xbd, 0},
-	{0xbc, 0},
+	{0xbd, 0x1},                                     /* legacy xAPIC disabled */
+	{0xbc, 0x1},                                     /* energy filtering on */
 	{KEYID_PARTITIONING, 0},
 	{WBINVDP, 0},
 	{WBNOINVDP, 0},

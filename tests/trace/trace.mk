@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # trace-replay: recorded conversations with the real TDX module, against the model.
 
-TRACES    ?= tests/trace
+TRACES    ?= tests/trace/data
 TRACE_SRC := $(sort $(wildcard tests/trace/*.c)) sha384/sha384.c
 TRACE_OBJ := $(TRACE_SRC:%=$(B)/host/%.o) $(B)/host/model.o
 
