@@ -77,7 +77,7 @@ static const uint64_t vmx_capability[MSR_VMX_LAST - MSR_VMX_FIRST + 1] = {
 	UINT64_C(0xfffbfffe0401e172), UINT64_C(0xf77fffff00036dff),
 	UINT64_C(0x0076ffff000011ff), UINT64_C(0x000000007004c1e7),
 	UINT64_C(0x0000000080000021), UINT64_C(0x00000000ffffffff),
-	UINT64_C(0x0000000000002000), UINT64_C(0x0000000001ff2fff),
+	UINT64_C(0x0000000000002000), UINT64_C(0x0000000001753fff),
 	UINT64_C(0x000000000000003e), UINT64_C(0x82ff7fff00000000),
 	UINT64_C(0x00000f0106f341c1), UINT64_C(0x000000ff00000016),
 	UINT64_C(0xfffbfffe04006172), UINT64_C(0xf77fffff00036dfb),
@@ -184,11 +184,13 @@ static bool read_listed(struct lp *lp, uint32_t msr, uint64_t *value)
 	case MSR_INTR_PENDING:
 	case MSR_SMM_MONITOR_CTL:
 	case MSR_PLATFORM_INFO:
-	case MSR_MISC_PACKAGE_CTLS:
-	case MSR_XAPIC_DISABLE_STATUS:
 	case MSR_CORE_CAPABILITIES:
 	case MSR_SMRR_BASE:
 		*value = 0;
+		return true;
+	case MSR_MISC_PACKAGE_CTLS:    /* energy filtering on */
+	case MSR_XAPIC_DISABLE_STATUS: /* as the module demands; both modes work all the same */
+		*value = 1;
 		return true;
 	case MSR_MTRRCAP:
 		*value = insn_rdmsr(MSR_MTRRCAP) | MTRRCAP_SMRR | MTRRCAP_SMRR_LOCK |

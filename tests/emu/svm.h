@@ -119,8 +119,10 @@ _Static_assert(sizeof(struct vmcb) == 4096, "VMCB layout");
 
 enum svm_exit {
 	SVM_EXIT_CR0_READ = 0x00,
+	SVM_EXIT_CR3_READ = 0x03,
 	SVM_EXIT_CR4_READ = 0x04,
 	SVM_EXIT_CR0_WRITE = 0x10,
+	SVM_EXIT_CR3_WRITE = 0x13,
 	SVM_EXIT_CR4_WRITE = 0x14,
 	SVM_EXIT_UD = 0x46,
 	SVM_EXIT_INTR = 0x60,

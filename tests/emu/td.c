@@ -18,6 +18,7 @@ void td_init(void)
 		if (!npt_init(&tds[i].npt))
 			emu_die(EMU_EXIT_FATAL, "no page for a TD's nested tables");
 	}
+	td_paging_init();
 	for (unsigned i = 0; i < MAX_VCPUS; i++) {
 		vcpus[i].vmcb = pool_alloc(4096);
 		vcpus[i].xsave = pool_alloc(4096);

@@ -81,6 +81,17 @@ void td_sept_changed(void *ctx, uint64_t tdr_hpa, uint64_t gpa, unsigned level);
 void td_forget_shared(uint64_t root);
 void td_flip_shared(struct td_run *r);
 
+/* td_paging.c */
+void td_paging_init(void);
+void td_paging_load(struct td_run *r);
+void td_paging_store(struct td_run *r);
+void td_paging_set_cr0(struct td_run *r, uint64_t value);
+void td_paging_set_cr4(struct td_run *r, uint64_t value);
+/* The byte of our tables at `gpa` if this vCPU runs on them now, or NULL. */
+void *td_paging_table(const struct td_run *r, uint64_t gpa);
+/* A nested fault on those tables: handled, or false. */
+bool td_paging_fault(struct td_run *r, uint64_t gpa);
+
 /* td_apic.c */
 void td_apic_before_run(struct td_run *r);
 void td_apic_after_run(struct td_run *r);

@@ -33,7 +33,7 @@ static const struct cpuid_word words[] = {
 	{0x1, ANY_SUBLEAF, EBX, 0xff00, 0x0800, ~0U, "CLFLUSH line of 64 bytes"},
 	{0x1, ANY_SUBLEAF, ECX, 0x47faa217, 0x47faa217, 1U << 21 | 1U << 24,
 	 "x2APIC and TSC deadline are virtual; TCG lacks DTES64, DS-CPL, PDCM, PCID; its CX16 has wrong flags"},
-	{0x1, ANY_SUBLEAF, EDX, 0x1fa9fbff, 0x1fa9fbff, 0, "TCG lacks DS and VME"},
+	{0x1, ANY_SUBLEAF, EDX, 0x1fa9fbff, 0x1fa9fbff, 1U << 28, "TCG lacks DS and VME; HTT follows -smp"},
 	{0x4, 0, EBX, 0xfff, 0x3f, ~0U, "cache line of 64 bytes"},
 	{0x4, 1, EBX, 0xfff, 0x3f, ~0U, "cache line of 64 bytes"},
 	{0x4, 2, EBX, 0xfff, 0x3f, ~0U, "cache line of 64 bytes"},

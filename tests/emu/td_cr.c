@@ -26,13 +26,12 @@ static uint64_t visible(uint64_t real, uint64_t mask, uint64_t shadow)
 
 static uint64_t cr0_visible(const struct td_run *r)
 {
-	return visible(r->vmcb->cr0, r->state->cr0_mask, r->state->cr0_shadow);
+	return visible(r->state->cr0, r->state->cr0_mask, r->state->cr0_shadow);
 }
 
 static uint64_t cr4_visible(const struct td_run *r)
 {
-	return visible((r->state->cr4 & r->state->cr4_mask) | r->vmcb->cr4, r->state->cr4_mask,
-		       r->state->cr4_shadow);
+	return visible(r->state->cr4, r->state->cr4_mask, r->state->cr4_shadow);
 }
 
 static bool report(struct td_run *r, const struct insn *in, uint64_t qualification)
@@ -43,25 +42,15 @@ static bool report(struct td_run *r, const struct insn *in, uint64_t qualificati
 	return true;
 }
 
-/* With LME set, paging switches long mode on and off. */
-static void set_cr0(struct td_run *r, uint64_t value)
-{
-	struct vmcb *v = r->vmcb;
-
-	v->cr0 = value;
-	if ((value & CR0_PG) != 0 && (v->efer & EFER_LME) != 0)
-		v->efer |= EFER_LMA;
-	else
-		v->efer &= ~EFER_LMA;
-}
-
 static bool cr0_is_legal(const struct td_run *r, uint64_t value)
 {
+	const struct tdx_guest_state *s = r->state;
+
 	if (value >> 32 != 0)
 		return false;
 	if ((value & CR0_PG) == 0)
-		return (r->vmcb->efer & EFER_LMA) == 0 || !vmcb_is_64bit(r->vmcb);
-	return (r->vmcb->efer & EFER_LME) == 0 || (r->vmcb->cr4 & CR4_PAE) != 0;
+		return !vmcb_is_64bit(r->vmcb);
+	return (s->efer & EFER_LME) == 0 || (s->cr4 & CR4_PAE) != 0;
 }
 
 static bool write_cr0(struct td_run *r, const struct insn *in, uint64_t value, uint64_t access)
@@ -70,32 +59,47 @@ static bool write_cr0(struct td_run *r, const struct insn *in, uint64_t value, u
 
 	if (((value ^ r->state->cr0_shadow) & mask) != 0)
 		return report(r, in, access);
-	value = (r->vmcb->cr0 & mask) | (value & ~mask);
+	value = (r->state->cr0 & mask) | (value & ~mask);
 	if (!cr0_is_legal(r, value)) {
 		td_raise_error(r, 13, 0);
 		return false;
 	}
-	set_cr0(r, value | 0x10); /* ET is hardwired */
+	td_paging_set_cr0(r, value | 0x10); /* ET is hardwired */
 	td_advance(r, in->length);
 	return false;
+}
+
+static bool cr4_is_legal(const struct td_run *r, uint64_t value)
+{
+	const struct tdx_guest_state *s = r->state;
+
+	if ((value & ~CR4_POSSIBLE) != 0)
+		return false;
+	if ((s->efer & EFER_LMA) == 0)
+		return true;
+	return (value & CR4_PAE) != 0 && ((value ^ s->cr4) & CR4_LA57) == 0;
 }
 
 static bool write_cr4(struct td_run *r, const struct insn *in, uint64_t value, uint64_t access)
 {
 	uint64_t mask = r->state->cr4_mask;
-	uint64_t real;
 
 	if (((value ^ r->state->cr4_shadow) & mask) != 0)
 		return report(r, in, access);
-	real = (r->state->cr4 & mask) | (value & ~mask);
-	if ((real & ~CR4_POSSIBLE) != 0 ||
-	    ((r->vmcb->efer & EFER_LMA) != 0 && (real & CR4_PAE) == 0) ||
-	    (((real ^ r->vmcb->cr4) & CR4_LA57) != 0 && (r->vmcb->efer & EFER_LMA) != 0)) {
+	value = (r->state->cr4 & mask) | (value & ~mask);
+	if (!cr4_is_legal(r, value)) {
 		td_raise_error(r, 13, 0);
 		return false;
 	}
-	r->state->cr4 = real;
-	r->vmcb->cr4 = real & ~CR4_VMXE;
+	td_paging_set_cr4(r, value);
+	td_advance(r, in->length);
+	return false;
+}
+
+/* Trapped only while our tables stand in for the guest's. */
+static bool write_cr3(struct td_run *r, const struct insn *in, uint64_t value)
+{
+	r->state->cr3 = value;
 	td_advance(r, in->length);
 	return false;
 }
@@ -109,13 +113,19 @@ static bool write_cr(struct td_run *r, const struct insn *in)
 		value = (uint32_t)value;
 	if (in->reg == 0)
 		return write_cr0(r, in, value, access);
+	if (in->reg == 3)
+		return write_cr3(r, in, value);
 	return write_cr4(r, in, value, access);
 }
 
 static bool read_cr(struct td_run *r, const struct insn *in)
 {
-	uint64_t value = in->reg == 0 ? cr0_visible(r) : cr4_visible(r);
+	uint64_t value = cr4_visible(r);
 
+	if (in->reg == 0)
+		value = cr0_visible(r);
+	else if (in->reg == 3)
+		value = r->state->cr3;
 	r->gpr[in->rm] = vmcb_is_64bit(r->vmcb)
 				 ? value
 				 : (r->gpr[in->rm] & ~UINT64_C(0xffffffff)) | (uint32_t)value;
@@ -158,15 +168,17 @@ static bool store_msw(struct td_run *r, const struct insn *in)
 	return false;
 }
 
+static bool is_handled(unsigned cr) { return cr == 0 || cr == 3 || cr == 4; }
+
 bool td_handle_cr(struct td_run *r)
 {
 	struct gview g = td_view(r);
 	struct insn in;
 
 	if (insn_decode(&g, r->gpr, &in) && in.map == MAP_0F) {
-		if (in.opcode == 0x22 && (in.reg == 0 || in.reg == 4))
+		if (in.opcode == 0x22 && is_handled(in.reg))
 			return write_cr(r, &in);
-		if (in.opcode == 0x20 && (in.reg == 0 || in.reg == 4))
+		if (in.opcode == 0x20 && is_handled(in.reg))
 			return read_cr(r, &in);
 		if (in.opcode == 0x06)
 			return clear_ts(r, &in);
@@ -175,6 +187,8 @@ bool td_handle_cr(struct td_run *r)
 		if (in.opcode == 0x01 && (in.reg & 7) == 4)
 			return store_msw(r, &in);
 	}
-	emu_die(EMU_EXIT_FATAL, "TD CR access at %#lx not understood (%u bytes: %x %x %x)",
-		r->vmcb->rip, in.count, in.bytes[0], in.bytes[1], in.bytes[2]);
+	emu_die(EMU_EXIT_FATAL,
+		"TD CR access %#lx at %#lx not understood (%u bytes: %x %x %x), cr0 %#lx",
+		r->vmcb->exit_code, r->vmcb->rip, in.count, in.bytes[0], in.bytes[1],
+		in.bytes[2], r->vmcb->cr0);
 }

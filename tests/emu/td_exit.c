@@ -26,11 +26,12 @@ enum {
 #define INTERRUPTION_NMI UINT32_C(0x80000202)
 
 /* SVM's IOIO information */
-#define IOIO_IN      UINT64_C(1)
-#define IOIO_STRING  (UINT64_C(1) << 2)
-#define IOIO_REP     (UINT64_C(1) << 3)
-#define IOIO_SIZE(i) ((i) >> 4 & 7) /* one bit each for 1, 2, 4 bytes: the value is the size   \
-				     */
+#define IOIO_IN     UINT64_C(1)
+#define IOIO_STRING (UINT64_C(1) << 2)
+#define IOIO_REP    (UINT64_C(1) << 3)
+#define IOIO_SIZE(i)                                                                           \
+	((i) >> 4 & 7) /* one bit each for 1, 2, 4 bytes: the value is the size                \
+			*/
 #define IOIO_PORT(i)   ((i) >> 16 & 0xffff)
 #define QUAL_IO_IN     (UINT64_C(1) << 3)
 #define QUAL_IO_STRING (UINT64_C(1) << 4)
@@ -160,8 +161,10 @@ bool td_handle_exit(struct td_run *r)
 {
 	switch (r->vmcb->exit_code) {
 	case SVM_EXIT_CR0_READ:
+	case SVM_EXIT_CR3_READ:
 	case SVM_EXIT_CR4_READ:
 	case SVM_EXIT_CR0_WRITE:
+	case SVM_EXIT_CR3_WRITE:
 	case SVM_EXIT_CR4_WRITE:
 		return td_handle_cr(r);
 	case SVM_EXIT_UD:

@@ -175,6 +175,8 @@ bool td_handle_npf(struct td_run *r)
 	const uint32_t present_reserved = 9;
 	uint64_t gpa = r->vmcb->exit_info2;
 
+	if (td_paging_fault(r, gpa))
+		return false;
 	if ((gpa & shared_bit(r)) == 0) {
 		if (fill_private(r, gpa))
 			return false;
@@ -195,9 +197,12 @@ void *td_memory(void *run, uint64_t gpa)
 {
 	struct td_run *r = run;
 	struct ept_walk walk;
+	void *table = td_paging_table(r, gpa);
 	uint64_t hpa;
 	unsigned level;
 
+	if (table != NULL)
+		return table;
 	if ((gpa & shared_bit(r)) == 0) {
 		if (tdx_model_translate(emu.model, r->td->tdr_hpa, gpa, &hpa, &level) !=
 		    TDX_GPA_MAPPED)

@@ -7,9 +7,6 @@
 
 #define MSR_TSC_AUX 0xc0000103
 
-/* CR4 bits that TCG has; it refuses the VMCB with any other. */
-#define CR4_TCG UINT64_C(0x01751fff)
-
 #define AR_UNUSABLE (UINT32_C(1) << 16)
 
 #define VMX_EVENT_TYPE(ev) ((ev) >> 8 & 7)
@@ -87,11 +84,7 @@ static void store_segments(const struct vmcb *v, struct tdx_guest_state *s)
 static void load_controls(struct td_run *r)
 {
 	struct vmcb *v = r->vmcb;
-	const struct tdx_guest_state *s = r->state;
-	bool cr0_differs = ((s->cr0 ^ s->cr0_shadow) & s->cr0_mask) != 0;
 
-	v->cr_read = (uint16_t)(emu.cr4_read_icpt | (cr0_differs ? 1U : 0U));
-	v->cr_write = 1U << 0 | 1U << 4;
 	v->exceptions = 1U << 6;
 	v->intercept1 = ICPT_INTR | ICPT_NMI | ICPT_VINTR | ICPT_RDPMC | ICPT_CPUID |
 			ICPT_INVD | ICPT_HLT | ICPT_INVLPGA | ICPT_IOIO | ICPT_MSR |
@@ -137,11 +130,8 @@ void td_state_load(struct td_run *r)
 	load_segments(v, s);
 	load_msrs(v, s);
 	load_debug_registers(v, s);
-	v->efer = s->efer | EFER_SVME;
-	v->cr0 = s->cr0;
+	td_paging_load(r);
 	v->cr2 = s->cr2;
-	v->cr3 = s->cr3;
-	v->cr4 = s->cr4 & CR4_TCG;
 	v->rip = s->rip;
 	v->rflags = s->rflags | RFLAGS_FIXED;
 	v->int_state = (s->interruptibility & 3) != 0 ? INT_STATE_SHADOW : 0;
@@ -169,11 +159,8 @@ void td_state_store(struct td_run *r)
 	s->dr[3] = insn_read_dr3();
 	s->dr[6] = v->dr6;
 	s->dr[7] = v->dr7;
-	s->efer = v->efer & ~EFER_SVME;
-	s->cr0 = v->cr0;
+	td_paging_store(r);
 	s->cr2 = v->cr2;
-	s->cr3 = v->cr3;
-	s->cr4 = (v->cr4 & CR4_TCG) | (s->cr4 & ~CR4_TCG);
 	s->xcr0 = insn_xgetbv(0);
 	s->rip = v->rip;
 	s->rflags = v->rflags;
