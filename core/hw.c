@@ -58,9 +58,18 @@ void hw_clflush_range(const void *p, size_t size)
 void hw_mfence(void) { insn_mfence(); }
 void hw_wbinvd(void) { insn_wbinvd(); }
 
+/* Asked once: CPUID costs an exit where a hypervisor is below us. */
 static bool has_movdir64b(void)
 {
-	return hw_cpuid(0, 0).eax >= 7 && (hw_cpuid(7, 0).ecx & UINT32_C(1) << 28) != 0;
+	static _Atomic enum { UNKNOWN, NO, YES } answer;
+
+	if (answer == UNKNOWN) {
+		bool has = hw_cpuid(0, 0).eax >= 7 &&
+			   (hw_cpuid(7, 0).ecx & UINT32_C(1) << 28) != 0;
+
+		answer = has ? YES : NO;
+	}
+	return answer == YES;
 }
 
 void hw_reset_lines(void *p, size_t size)
