@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-builds.sh MAKE BUILD: every compiler and variant builds the kernel, and the same
-# sources in another folder give the same bytes. Prints TAP.
+# check-builds.sh MAKE BUILD: every compiler and variant builds images and tools, and the same
+# sources in another folder give the same images. Prints TAP.
 set -u
 make=$1
 build=$2
@@ -24,22 +24,24 @@ variant()
 {
 	dir=$build/variants/$1
 	shift
-	env -u MAKEFLAGS -u MFLAGS "$make" -s -j2 B="$dir" "$@" "$dir/redoubt.elf" >"$build/variant.log" 2>&1
+	env -u MAKEFLAGS -u MFLAGS "$make" -s -j"$(nproc)" B="$dir" "$@" all >"$build/variant.log" 2>&1
 	code=$?
-	[ "$code" -eq 0 ] || sed 's/^/# /' "$build/variant.log"
+	[ "$code" -eq 0 ] || sed -n '/^  [A-Z]/!s/^/# /p' "$build/variant.log"
 	return "$code"
 }
 
 mkdir -p "$build/variants"
 for cc in gcc clang; do
 	variant "$cc" CC="$cc"
-	result $? "$cc builds the kernel"
+	result $? "$cc builds images and tools"
 	variant "$cc-release" CC="$cc" NDEBUG=1
-	result $? "$cc builds the kernel without assertions"
+	result $? "$cc builds them without assertions"
 done
 variant gcc-again CC=gcc
-cmp "$build/variants/gcc/redoubt.elf" "$build/variants/gcc-again/redoubt.elf"
-result $? "a second build gives the same bytes"
+for image in redoubt.elf redoubt.efi; do
+	cmp "$build/variants/gcc/$image" "$build/variants/gcc-again/$image"
+	result $? "a second build gives the same $image"
+done
 
 echo "1..$((passed + failed))"
 echo "$passed passed, $failed failed"
