@@ -11,6 +11,7 @@
 #include "drivers/timer.h"
 #include "vm/cpu_queue.h"
 #include "vm/exit.h"
+#include "vm/exit_log.h"
 #include "vm/teardown.h"
 #include "vm/vcpu.h"
 
@@ -241,6 +242,7 @@ static void run(struct cpu_state *c, struct vcpu *v)
 		deliver_pending(v);
 		s = td_vcpu_enter(&v->td, &v->regs);
 		atomic_fetch_add(&v->entry, 1);
+		exit_log_note(v, s);
 		action = vcpu_handle_exit(v, s);
 	} while (action == EXIT_RESUME);
 	hw_irq_restore(true);

@@ -11,6 +11,7 @@
 #include "core/string.h"
 #include "drivers/timer.h"
 #include "vm/cpu_queue.h"
+#include "vm/exit_log.h"
 #include "vm/explain.h"
 #include "vm/launch.h"
 #include "vm/registry.h"
@@ -26,6 +27,7 @@ static unsigned next_cpu;
 void vm_init(const struct boot_info *bi)
 {
 	launch_init(bi);
+	exit_log_init();
 	cpu_queue_init();
 }
 
