@@ -48,7 +48,7 @@ static void store_be64(uint8_t *p, uint64_t v)
 static void schedule(uint64_t w[ROUNDS], const uint8_t *block)
 {
 	for (unsigned i = 0; i < 16; i++)
-		w[i] = load_be64(block + 8 * i);
+		w[i] = load_be64(block + (size_t)8 * i);
 	for (unsigned i = 16; i < ROUNDS; i++) {
 		uint64_t s0 = rotr(w[i - 15], 1) ^ rotr(w[i - 15], 8) ^ w[i - 15] >> 7;
 		uint64_t s1 = rotr(w[i - 2], 19) ^ rotr(w[i - 2], 61) ^ w[i - 2] >> 6;
@@ -122,7 +122,7 @@ void sha384_final(struct sha384 *ctx, uint8_t digest[SHA384_DIGEST_SIZE])
 	sha384_update(ctx, padding, pad);
 	sha384_update(ctx, tail, sizeof(tail));
 	for (unsigned i = 0; i < SHA384_DIGEST_SIZE / 8; i++)
-		store_be64(digest + 8 * i, ctx->state[i]);
+		store_be64(digest + (size_t)8 * i, ctx->state[i]);
 }
 
 void sha384(const void *data, size_t size, uint8_t digest[SHA384_DIGEST_SIZE])

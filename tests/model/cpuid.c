@@ -34,8 +34,7 @@ uint32_t cpuid_config_reported(const struct tdx_model *model, unsigned index, un
 	const struct cpuid_config *config = &configs[index];
 	int entry = cpuid_index(config->leaf, config->subleaf);
 
-	return config->direct[reg] |
-	       (config->allow[reg] & model->native_cpuid[entry].reg[reg]);
+	return config->direct[reg] | (config->allow[reg] & model->native_cpuid[entry].reg[reg]);
 }
 
 static void native(struct call *call, unsigned i, struct cpuid_values *values)
@@ -89,7 +88,8 @@ static uint64_t check_topology(const struct tdx_model *model, unsigned i)
 			       ? TDX_CPUID_LEAF_1F_FORMAT_UNRECOGNIZED
 			       : TDX_SUCCESS;
 	for (unsigned j = first; j < i; j++)
-		cores = cores || (model->native_cpuid[j].reg[ECX] >> 8 & 0xff) == LEVEL_TYPE_CORE;
+		cores = cores ||
+			(model->native_cpuid[j].reg[ECX] >> 8 & 0xff) == LEVEL_TYPE_CORE;
 	if (!cores)
 		return TDX_CPUID_LEAF_NOT_SUPPORTED;
 	if (previous != 0 && (shift == 0 || sharing >> (shift - 1) != 1))
@@ -229,7 +229,7 @@ static uint64_t apply_config(struct td_cpuid *c, const uint8_t *params)
 
 		if (config->leaf != entry->leaf || config->subleaf != entry->subleaf)
 			continue;
-		memcpy(want, params + CPUID_CONFIG_AT + 16 * i, sizeof(want));
+		memcpy(want, params + CPUID_CONFIG_AT + (size_t)16 * i, sizeof(want));
 		for (unsigned reg = 0; reg < 4; reg++) {
 			if (want[reg] & ~(config->direct[reg] | config->allow[reg]))
 				return reject(c);

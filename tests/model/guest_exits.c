@@ -10,7 +10,7 @@
 #define EVENT_DF UINT32_C(0x80000b08)
 #define EVENT_PF UINT32_C(0x80000b0e)
 
-#define INTERRUPTION_VECTOR(info) ((info) & 0xff)
+#define INTERRUPTION_VECTOR(info) ((info)&0xff)
 #define VECTOR_MC                 18
 #define SMI_MSMI                  1
 #define NOTIFY_CONTEXT_INVALID    1
@@ -216,7 +216,7 @@ void *guest_memory(struct guest *guest, uint64_t gpa, uint64_t qualification,
 #define CR4_PKS   (UINT64_C(1) << 24)
 #define CR4_UINTR (UINT64_C(1) << 25)
 
-#define CR_NUMBER(qual)   ((unsigned)((qual) & 0xf))
+#define CR_NUMBER(qual)   ((unsigned)((qual)&0xf))
 #define CR_TYPE(qual)     ((unsigned)((qual) >> 4 & 3))
 #define CR_REGISTER(qual) ((unsigned)((qual) >> 8 & 0xf))
 
@@ -230,7 +230,8 @@ static enum guest_result write_cr0(struct guest *guest, uint64_t value)
 		return guest_inject_gp(guest);
 	if ((value & CR0_NW) && !(value & CR0_CD))
 		return guest_inject_gp(guest);
-	if (!(value & CR0_PE) || !(value & CR0_NE) || (value & (CR0_NW | CR0_CD)) || value >> 32)
+	if (!(value & CR0_PE) || !(value & CR0_NE) || (value & (CR0_NW | CR0_CD)) ||
+	    value >> 32)
 		return guest_inject_ve(guest, 0, 0);
 	s->cr0 = (s->cr0 & CR0_IGNORED) | (value & ~CR0_IGNORED);
 	s->cr0_shadow = s->cr0;
@@ -402,7 +403,7 @@ enum guest_result guest_handle_exit(struct guest *guest)
 	case EXIT_SEAMCALL:
 		return instruction(guest);
 	default: /* nothing that this module ever asked the CPU to exit for */
-		return guest_async_exit(guest, TDX_NON_RECOVERABLE_TD, exit->qualification, 0, 0,
-					0);
+		return guest_async_exit(guest, TDX_NON_RECOVERABLE_TD, exit->qualification, 0,
+					0, 0);
 	}
 }

@@ -4,12 +4,12 @@
 
 #include "tests/model/guest.h"
 
-#define CR4_OSXSAVE       (UINT64_C(1) << 18)
-#define CR4_PKE           (UINT64_C(1) << 22)
-#define LAST_BASIC_LEAF   0x23u
-#define LAST_EXT_LEAF     0x80000008u
-#define HYPERVISOR_FIRST  0x40000000u
-#define HYPERVISOR_LAST   0x4fffffffu
+#define CR4_OSXSAVE      (UINT64_C(1) << 18)
+#define CR4_PKE          (UINT64_C(1) << 22)
+#define LAST_BASIC_LEAF  0x23u
+#define LAST_EXT_LEAF    0x80000008u
+#define HYPERVISOR_FIRST 0x40000000u
+#define HYPERVISOR_LAST  0x4fffffffu
 
 #define IA32_XAPIC_DISABLE_STATUS 0xbd
 #define IA32_DEBUGCTL             0x1d9
@@ -20,13 +20,13 @@
 #define MISC_ENABLE_PERFMON       (UINT64_C(1) << 7)
 #define MISC_ENABLE_NO_PEBS       (UINT64_C(1) << 12)
 /* Host-only capabilities: MISC_PACKAGE_CTLS, ENERGY_FILTERING, OVERCLOCKING_STATUS etc. */
-#define ARCH_CAP_HIDDEN           UINT64_C(0x200c00)
-#define DEBUGCTL_TR               (UINT64_C(1) << 6)
-#define DEBUGCTL_BTS              (UINT64_C(1) << 7)
-#define DEBUGCTL_VALID            UINT64_C(0xffc7)
-#define DEBUGCTL_UNCORE_PMI       (UINT64_C(1) << 13)
-#define EFER_SCE                  UINT64_C(1)
-#define EFER_LMA                  (UINT64_C(1) << 10)
+#define ARCH_CAP_HIDDEN     UINT64_C(0x200c00)
+#define DEBUGCTL_TR         (UINT64_C(1) << 6)
+#define DEBUGCTL_BTS        (UINT64_C(1) << 7)
+#define DEBUGCTL_VALID      UINT64_C(0xffc7)
+#define DEBUGCTL_UNCORE_PMI (UINT64_C(1) << 13)
+#define EFER_SCE            UINT64_C(1)
+#define EFER_LMA            (UINT64_C(1) << 10)
 
 /* A leaf above the last one reads as the last basic leaf, as on hardware. */
 static uint32_t effective_leaf(uint32_t leaf)

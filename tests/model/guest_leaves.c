@@ -4,14 +4,14 @@
 
 #include <string.h>
 
-#define CS_LONG           0x2000u
-#define TDREPORT_SIZE     1024
-#define REPORTDATA_SIZE   64
-#define REPORT_MAC_AT     224
-#define REPORT_MAC_SIZE   32
+#define CS_LONG         0x2000u
+#define TDREPORT_SIZE   1024
+#define REPORTDATA_SIZE 64
+#define REPORT_MAC_AT   224
+#define REPORT_MAC_SIZE 32
 
 /* Result of a leaf that is neither done nor refused. */
-#define TDCALL_UNDECIDED  (~UINT64_C(0))
+#define TDCALL_UNDECIDED (~UINT64_C(0))
 
 static uint64_t vp_info(struct guest *guest, uint64_t *gpr)
 {
@@ -154,7 +154,8 @@ static uint64_t mr_report(struct guest *guest, const uint64_t *gpr, enum guest_r
 	return TDX_SUCCESS;
 }
 
-static uint64_t verifyreport(struct guest *guest, const uint64_t *gpr, enum guest_result *result)
+static uint64_t verifyreport(struct guest *guest, const uint64_t *gpr,
+			     enum guest_result *result)
 {
 	uint8_t mac[REPORT_MAC_SIZE];
 	const uint8_t *report;

@@ -33,9 +33,8 @@ static inline bool lock_try(struct lock *lock, enum lock_mode mode)
 		if (mode == LOCK_EXCLUSIVE ? seen != 0 : seen >= LOCK_EXCLUSIVE_HELD - 1)
 			return false;
 		want = mode == LOCK_EXCLUSIVE ? LOCK_EXCLUSIVE_HELD : (uint16_t)(seen + 1);
-	} while (!atomic_compare_exchange_weak_explicit(&lock->holders, &seen, want,
-							memory_order_acquire,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&lock->holders, &seen, want, memory_order_acquire, memory_order_relaxed));
 	return true;
 }
 

@@ -220,7 +220,8 @@ static uint64_t interrupted(struct mem *mem)
 
 static bool interrupt_pending(struct call *call)
 {
-	return call->model->machine.interrupt_pending(call->model->machine.ctx, call->lp, false);
+	return call->model->machine.interrupt_pending(call->model->machine.ctx, call->lp,
+						      false);
 }
 
 static uint64_t demote_page(struct mem *mem, struct page_lock *table)
@@ -317,7 +318,8 @@ static uint64_t merge(struct mem *mem, struct page_lock *table, uint64_t table_p
 {
 	if (interrupt_pending(mem->call))
 		return interrupted(mem);
-	if (!pamt_merge(mem->call->model, sept_hpa(first, LEVEL_4K), (enum page_level)mem->level))
+	if (!pamt_merge(mem->call->model, sept_hpa(first, LEVEL_4K),
+			(enum page_level)mem->level))
 		return TDX_OPERAND_BUSY | OPERAND_RCX;
 	sept_set(&mem->walk, first);
 	pamt_clear(table);

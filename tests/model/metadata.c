@@ -12,7 +12,7 @@
 #define COUNT(table) ((unsigned)(sizeof(table) / sizeof((table)[0])))
 
 /* Field id layout. */
-#define ID_CODE(id)     ((uint32_t)((id) & 0xffffff))
+#define ID_CODE(id)     ((uint32_t)((id)&0xffffff))
 #define ID_SIZE(id)     ((id) >> 32 & 3)
 #define ID_CONTEXT(id)  ((id) >> 52 & 7)
 #define ID_CLASS(id)    ((id) >> 56 & 0x3f)
@@ -201,8 +201,8 @@ static void put64(struct list *list, uint64_t value)
 /* Entries follow one another in one sequence if class, size and shape agree. */
 static bool continues(const struct md_entry *before, const struct md_entry *e)
 {
-	return ID_CLASS(before->id) == ID_CLASS(e->id) && ID_SIZE(before->id) == ID_SIZE(e->id) &&
-	       before->elements == e->elements &&
+	return ID_CLASS(before->id) == ID_CLASS(e->id) &&
+	       ID_SIZE(before->id) == ID_SIZE(e->id) && before->elements == e->elements &&
 	       ID_CODE(before->id) + entry_size(before) == ID_CODE(e->id);
 }
 
@@ -262,8 +262,8 @@ uint64_t md_dump_system(struct call *call, enum md_access access, uint64_t id, u
 	struct list list = {.page = page, .size = 8};
 
 	*next_id = NULL_ID;
-	if (id != NULL_ID && (!find(MD_SYSTEM, id, &pos) ||
-			      !is_list_start(&pos.table.entry[pos.entry], id)))
+	if (id != NULL_ID &&
+	    (!find(MD_SYSTEM, id, &pos) || !is_list_start(&pos.table.entry[pos.entry], id)))
 		return TDX_METADATA_FIELD_ID_INCORRECT;
 	memset(page, 0, PAGE_4K);
 	dump_from(&query, &list, pos);

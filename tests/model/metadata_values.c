@@ -8,7 +8,7 @@ static uint64_t load64(const void *bytes, uint32_t index)
 {
 	uint64_t value;
 
-	memcpy(&value, (const uint8_t *)bytes + 8 * index, sizeof(value));
+	memcpy(&value, (const uint8_t *)bytes + (size_t)8 * index, sizeof(value));
 	return value;
 }
 
@@ -28,7 +28,7 @@ static uint64_t cpuid_config_value(uint32_t offset)
 
 	if (offset / 2 >= CPUID_CONFIGS)
 		return 0;
-	direct = cpuid_config(offset / 2)->direct + 2 * (offset & 1);
+	direct = cpuid_config(offset / 2)->direct + (size_t)2 * (offset & 1);
 	return (uint64_t)direct[1] << 32 | direct[0];
 }
 
@@ -39,11 +39,12 @@ static uint64_t cmr(const struct tdx_platform *p, uint32_t index, bool size)
 	return size ? p->cmr[index].size : p->cmr[index].base;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): one case for each field */
 static uint64_t system_value(const struct tdx_model *model, uint64_t id, uint32_t i)
 {
 	const struct tdx_platform *p = &model->platform;
 
-	switch (id) { /* NOLINT(readability-function-size): a table */
+	switch (id) {
 	case 0x0000000200000000: /* NUM_PKGS */
 		return p->package_count;
 	case 0x0000000200000001: /* PKG_FMS */
@@ -141,7 +142,7 @@ static uint64_t tdcx_pa(const struct td *td, uint32_t i)
 static bool cpuid_value(struct td *td, uint32_t offset, uint64_t *value)
 {
 	const struct cpuid_values *values = tdcs_page(td, TDCS_CPUID);
-	const uint32_t *reg = values[offset / 2].reg + 2 * (offset & 1);
+	const uint32_t *reg = values[offset / 2].reg + (size_t)2 * (offset & 1);
 
 	*value = (uint64_t)reg[1] << 32 | reg[0];
 	return !cpuid_entry(offset / 2)->faulting;
@@ -152,13 +153,14 @@ static uint64_t sept_root_entry(struct td *td, uint32_t i)
 	return load64(tdcs_page(td, TDCS_SEPT_ROOT), i);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): one case for each field */
 static bool td_value(struct td *td, uint64_t id, uint32_t i, uint64_t *value)
 {
 	const struct tdr *tdr = td->tdr;
 	struct tdcs *cs = td->cs;
 
 	*value = 0;
-	switch (id) { /* NOLINT(readability-function-size): a table */
+	switch (id) {
 	case 0x8010000000000001:
 		*value = atomic_load(&tdr->fatal);
 		break;
@@ -497,7 +499,7 @@ static uint64_t set_vmcs_value(const struct md_query *query, uint32_t code, uint
 		vp->vcpu->notification_vector = (uint16_t)value;
 		return TDX_SUCCESS;
 	case 0x2016:
-		/* Bits 5:0 are not writable; before the first write they are those of NULL_PA. */
+		/* Bits 5:0 are not writable: before the first write those of NULL_PA. */
 		value &= ~UINT64_C(63);
 		if (check_shared_hpa(query->call, value, 64, 0))
 			return TDX_METADATA_FIELD_VALUE_NOT_VALID;
@@ -563,7 +565,7 @@ static unsigned highest_class(const uint8_t *vapic, unsigned base)
 	for (unsigned i = 8; i-- > 0;) {
 		uint32_t bits;
 
-		memcpy(&bits, vapic + base + 16 * i, sizeof(bits));
+		memcpy(&bits, vapic + base + (size_t)16 * i, sizeof(bits));
 		if (bits)
 			return (32 * i + 31 - (unsigned)__builtin_clz(bits)) >> 4;
 	}
@@ -655,9 +657,9 @@ static bool management_value(struct vp *vp, uint32_t code, uint32_t i, uint64_t 
 		*value = vcpu->last_exit;
 		break;
 	case 0x10:
-		*value = i < vcpu->page_count ? with_keyid(vp->td.model, vcpu->page_pa[i],
-							   vp->td.tdr->keyid)
-					      : 0;
+		*value = i < vcpu->page_count
+				 ? with_keyid(vp->td.model, vcpu->page_pa[i], vp->td.tdr->keyid)
+				 : 0;
 		break;
 	default:
 		*value = 0;

@@ -180,7 +180,8 @@ static bool xfam_is_valid(const struct tdx_model *model, uint64_t xfam)
 		return false;
 	if ((xfam & 0xe0) && !(xfam & 0x4)) /* AVX-512 needs AVX */
 		return false;
-	return all_or_none(xfam, 0xe0) && all_or_none(xfam, 0x1800) && all_or_none(xfam, 0x60000);
+	return all_or_none(xfam, 0xe0) && all_or_none(xfam, 0x1800) &&
+	       all_or_none(xfam, 0x60000);
 }
 
 /* PERFMON exposes the host's counters, so such a TD cannot migrate. */
@@ -225,8 +226,8 @@ static void set_tsc(struct call *call, struct tdcs *cs)
 	uint64_t high = (now >> 32) * ratio, low = (now & UINT32_MAX) * (ratio & UINT32_MAX);
 
 	cs->tsc_multiplier = ratio;
-	cs->tsc_offset = -((high >> 16) + (((now & UINT32_MAX) * (ratio >> 32)) >> 16) +
-			   (low >> 48));
+	cs->tsc_offset =
+		-((high >> 16) + (((now & UINT32_MAX) * (ratio >> 32)) >> 16) + (low >> 48));
 }
 
 static uint64_t set_execution(struct call *call, struct td *td, const struct td_params *p)

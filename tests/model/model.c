@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#define RAX_LEAF(rax)      ((unsigned)((rax) & 0xffff))
-#define RAX_VERSION(rax)   ((unsigned)((rax) >> 16 & 0xff))
-#define RAX_RESERVED(rax)  ((rax) >> 24)
+#define RAX_LEAF(rax)     ((unsigned)((rax)&0xffff))
+#define RAX_VERSION(rax)  ((unsigned)((rax) >> 16 & 0xff))
+#define RAX_RESERVED(rax) ((rax) >> 24)
 
 size_t tdx_model_size(void) { return sizeof(struct tdx_model); }
 

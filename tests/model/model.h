@@ -40,9 +40,9 @@ enum sys_state {
 
 struct tdmr {
 	uint64_t base, size;
-	uint64_t pamt_base[3], pamt_size[3]; /* by level: 4K, 2M, 1G */
+	uint64_t pamt_base[3], pamt_size[3];     /* by level: 4K, 2M, 1G */
 	struct tdx_range reserved[MAX_RESERVED]; /* absolute; size 0 ends the list */
-	_Atomic uint64_t next_to_init;       /* all below has its 4K entries written */
+	_Atomic uint64_t next_to_init;           /* all below has its 4K entries written */
 	struct lock lock;
 };
 
@@ -68,8 +68,7 @@ struct wb_cycle {
 
 struct lp_state {
 	bool init_done;
-	_Atomic unsigned depth;         /* SEAMCALLs of this LP under way */
-	uint64_t last_entry_tsc;
+	_Atomic unsigned depth; /* SEAMCALLs of this LP under way */
 };
 
 /* A sampled MSR that every LP must show alike. */
@@ -175,7 +174,7 @@ bool pamt_lock_leaf(struct tdx_model *model, uint64_t hpa, enum lock_mode mode,
 		    struct page_lock *page);
 void pamt_unlock(struct page_lock *page);
 
-/* The page operand of a leaf: alignment, KeyID bits, TDMR, lock, type; a status with operand. */
+/* A leaf's page operand: alignment, KeyID, TDMR, lock, type; a status with operand. */
 uint64_t page_lock_4k(struct call *call, uint64_t hpa, unsigned operand, enum lock_mode mode,
 		      enum page_type type, struct page_lock *page);
 /* The same for a free page of any size. */
@@ -186,7 +185,7 @@ struct pamt_entry *pamt_entry_of(struct tdx_model *model, uint64_t hpa, enum pag
 bool pamt_split(struct tdx_model *model, uint64_t hpa, enum page_level level);
 bool pamt_merge(struct tdx_model *model, uint64_t hpa, enum page_level level);
 
-/* A host-owned operand: aligned, below MAXPA, KeyID shared, outside SEAMRR; a status with operand. */
+/* A host-owned operand: aligned, below MAXPA, KeyID shared; a status with operand. */
 uint64_t check_shared_hpa(struct call *call, uint64_t hpa, uint64_t align, unsigned operand);
 bool keyid_is_private(const struct tdx_model *model, uint64_t keyid);
 unsigned keyid_shift(const struct tdx_model *model);
@@ -272,14 +271,14 @@ struct tdcs {
 	uint8_t rtmr[RTMR_COUNT][SHA384_DIGEST_SIZE];
 };
 
-#define ATTR_DEBUG           (UINT64_C(1) << 0)
-#define ATTR_SEPT_VE_DISABLE (UINT64_C(1) << 28)
-#define ATTR_MIGRATABLE      (UINT64_C(1) << 29)
-#define ATTR_PKS             (UINT64_C(1) << 30)
-#define ATTR_PERFMON         (UINT64_C(1) << 63)
-#define CONFIG_GPAW          (UINT64_C(1) << 0)
-#define CONFIG_FLEXIBLE_VE   (UINT64_C(1) << 1)
-#define CONFIG_NO_RBP_MOD    (UINT64_C(1) << 2)
+#define ATTR_DEBUG                 (UINT64_C(1) << 0)
+#define ATTR_SEPT_VE_DISABLE       (UINT64_C(1) << 28)
+#define ATTR_MIGRATABLE            (UINT64_C(1) << 29)
+#define ATTR_PKS                   (UINT64_C(1) << 30)
+#define ATTR_PERFMON               (UINT64_C(1) << 63)
+#define CONFIG_GPAW                (UINT64_C(1) << 0)
+#define CONFIG_FLEXIBLE_VE         (UINT64_C(1) << 1)
+#define CONFIG_NO_RBP_MOD          (UINT64_C(1) << 2)
 #define TD_CTLS_PENDING_VE_DISABLE 1u
 
 /* A TD that a leaf works on: its pages, and what the leaf holds. */
@@ -357,7 +356,6 @@ struct vcpu {
 	bool pend_nmi;
 	bool cpuid_supervisor_ve, cpuid_user_ve;
 	uint8_t cpuid_control[128];
-	bool entry_fails; /* a control the host wrote makes VM entry fail */
 
 	/* VMCS fields that the host writes. */
 	uint16_t notification_vector;
@@ -501,7 +499,7 @@ struct guest {
 	struct call *call;
 	struct vp *vp;
 	struct tdx_exit exit;
-	uint64_t status; /* RAX of VP.ENTER when GUEST_EXIT */
+	uint64_t status;  /* RAX of VP.ENTER when GUEST_EXIT */
 	bool interrupted; /* a TDCALL that is to be executed again */
 };
 
@@ -581,16 +579,16 @@ static inline uint64_t rdmsr(struct call *call, uint32_t msr)
 bool random_bits(struct call *call, bool seed, uint64_t *value);
 
 /* The architectural constants of module 1.5.01. */
-#define ATTRIBUTES_FIXED0   UINT64_C(0x8000000070000001)
-#define XFAM_FIXED0         UINT64_C(0x6dbe7)
-#define XFAM_FIXED1         UINT64_C(0x3)
-#define CONFIG_FLAGS_FIXED0 UINT64_C(0x7)
-#define TDX_FEATURES0       UINT64_C(0xf0fbf)
+#define ATTRIBUTES_FIXED0    UINT64_C(0x8000000070000001)
+#define XFAM_FIXED0          UINT64_C(0x6dbe7)
+#define XFAM_FIXED1          UINT64_C(0x3)
+#define CONFIG_FLAGS_FIXED0  UINT64_C(0x7)
+#define TDX_FEATURES0        UINT64_C(0xf0fbf)
 #define ARCH_CAP_CONFIG_MASK UINT64_C(0x1180010)
 
-#define IA32_TSC_ADJUST     0x3b
-#define IA32_MISC_ENABLE    0x1a0
-#define IA32_ARCH_CAPABILITIES 0x10a
+#define IA32_TSC_ADJUST         0x3b
+#define IA32_MISC_ENABLE        0x1a0
+#define IA32_ARCH_CAPABILITIES  0x10a
 #define MISC_ENABLE_LIMIT_CPUID (UINT64_C(1) << 22)
 #define MISC_ENABLE_MONITOR_FSM (UINT64_C(1) << 18)
 

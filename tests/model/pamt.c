@@ -209,7 +209,8 @@ bool pamt_split(struct tdx_model *model, uint64_t hpa, enum page_level level)
 	if (!take_lock(model, &large->lock, LOCK_EXCLUSIVE))
 		return false;
 	for (unsigned i = 0; i < 512; i++) {
-		struct pamt_entry *entry = pamt_entry_of(model, hpa + i * level_size(small), small);
+		struct pamt_entry *entry =
+			pamt_entry_of(model, hpa + i * level_size(small), small);
 
 		entry->type = PT_REG;
 		entry->owner_low = large->owner_low;
@@ -234,7 +235,8 @@ bool pamt_merge(struct tdx_model *model, uint64_t hpa, enum page_level level)
 	large->owner_low = first->owner_low;
 	large->owner_high = first->owner_high;
 	for (unsigned i = 0; i < 512; i++) {
-		struct pamt_entry *entry = pamt_entry_of(model, hpa + i * level_size(small), small);
+		struct pamt_entry *entry =
+			pamt_entry_of(model, hpa + i * level_size(small), small);
 
 		entry->type = PT_NDA;
 		atomic_store(&entry->bepoch, 0);

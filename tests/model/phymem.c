@@ -47,9 +47,8 @@ uint64_t tdh_phymem_page_rdmd(struct call *call)
 	return TDX_SUCCESS;
 }
 
-static uint64_t reclaim_tdr(const struct page_lock *page, const struct tdr *tdr)
+static uint64_t reclaim_tdr(const struct tdr *tdr)
 {
-	(void)page;
 	if (tdr->lifecycle != TD_TEARDOWN)
 		return TDX_LIFECYCLE_STATE_INCORRECT;
 	if (atomic_load(&tdr->child_count) != 0)
@@ -91,7 +90,7 @@ uint64_t tdh_phymem_page_reclaim(struct call *call)
 	if (hpa % level_size(page.level) != 0)
 		status = TDX_OPERAND_INVALID | OPERAND_RCX;
 	else if (page.entry->type == PT_TDR)
-		status = reclaim_tdr(&page, page_at(model, hpa));
+		status = reclaim_tdr(page_at(model, hpa));
 	else
 		status = reclaim_child(call, &page);
 	if (!status) {

@@ -18,9 +18,9 @@
 #define ENTRY_STATE_SHIFT 52
 
 /* The architectural view of an entry in RCX. */
-#define ARCH_SUPPRESS_VE  (UINT64_C(1) << 63)
-#define ARCH_LEAF         UINT64_C(0xf0) /* write-back, ignore PAT, page */
-#define ARCH_RWX          UINT64_C(0x7)
+#define ARCH_SUPPRESS_VE (UINT64_C(1) << 63)
+#define ARCH_LEAF        UINT64_C(0xf0) /* write-back, ignore PAT, page */
+#define ARCH_RWX         UINT64_C(0x7)
 
 enum sept_state sept_state(uint64_t entry)
 {
@@ -39,8 +39,8 @@ uint64_t sept_hpa(uint64_t entry, unsigned level)
 
 bool sept_state_is_leaf(enum sept_state state)
 {
-	return state == SEPT_BLOCKED || state == SEPT_PENDING || state == SEPT_PENDING_BLOCKED ||
-	       state == SEPT_MAPPED;
+	return state == SEPT_BLOCKED || state == SEPT_PENDING ||
+	       state == SEPT_PENDING_BLOCKED || state == SEPT_MAPPED;
 }
 
 /* Of a half-accepted 2M page the host also sees how far the guest has come. */
@@ -212,7 +212,8 @@ uint64_t mem_end(struct mem *mem, uint64_t status)
 
 bool sept_state_is_blocked(enum sept_state state)
 {
-	return state == SEPT_BLOCKED || state == SEPT_PENDING_BLOCKED || state == SEPT_NL_BLOCKED;
+	return state == SEPT_BLOCKED || state == SEPT_PENDING_BLOCKED ||
+	       state == SEPT_NL_BLOCKED;
 }
 
 uint64_t mem_check_tracked(struct mem *mem, const struct pamt_entry *page)
@@ -259,8 +260,8 @@ uint64_t page_lock_implicit(struct call *call, uint64_t hpa, enum page_level lev
 
 /* ---- TDH.MEM.SEPT --------------------------------------------------------- */
 
-#define ALLOW_EXISTING  1u
-#define PA_UNUSED       (UINT64_C(1) << 63)
+#define ALLOW_EXISTING 1u
+#define PA_UNUSED      (UINT64_C(1) << 63)
 
 void sept_init_page(struct mem *mem, struct page_lock *page, uint64_t hpa)
 {
@@ -294,7 +295,8 @@ static uint64_t add_table(struct mem *mem, unsigned version, uint64_t pages[4])
 		if (state != SEPT_NL_MAPPED)
 			return mem_fail(mem, TDX_EPT_ENTRY_STATE_INCORRECT);
 	} else if (state == SEPT_FREE) {
-		status = page_lock_4k(mem->call, hpa, OPERAND_R8, LOCK_EXCLUSIVE, PT_NDA, &page);
+		status =
+			page_lock_4k(mem->call, hpa, OPERAND_R8, LOCK_EXCLUSIVE, PT_NDA, &page);
 		if (status)
 			return status;
 	} else if (mem->flags & ALLOW_EXISTING) {

@@ -4,25 +4,25 @@
 
 #include "tests/model/model.h"
 
-#define MTRRCAP              0xfe
-#define MTRRCAP_SMRR         (UINT64_C(1) << 11)
-#define MTRRCAP_SMRR_LOCK    (UINT64_C(1) << 14)
-#define SMRR_BASE            0x1f2
-#define SMRR_MASK            0x1f3
-#define SMRR_MASK_LOCK       (UINT64_C(1) << 10)
-#define SMRR_MASK_VALID      (UINT64_C(1) << 11)
-#define SMRR_ADDRESS         UINT64_C(0xfffff000)
-#define KEYID_PARTITIONING   0x87
-#define WBINVDP              0x98
-#define WBNOINVDP            0x99
-#define TME_CAPABILITY       0x981
-#define TME_ACTIVATE         0x982
-#define PERF_CAPABILITIES    0x345
-#define RANDOM_RETRIES       10
+#define MTRRCAP            0xfe
+#define MTRRCAP_SMRR       (UINT64_C(1) << 11)
+#define MTRRCAP_SMRR_LOCK  (UINT64_C(1) << 14)
+#define SMRR_BASE          0x1f2
+#define SMRR_MASK          0x1f3
+#define SMRR_MASK_LOCK     (UINT64_C(1) << 10)
+#define SMRR_MASK_VALID    (UINT64_C(1) << 11)
+#define SMRR_ADDRESS       UINT64_C(0xfffff000)
+#define KEYID_PARTITIONING 0x87
+#define WBINVDP            0x98
+#define WBNOINVDP          0x99
+#define TME_CAPABILITY     0x981
+#define TME_ACTIVATE       0x982
+#define PERF_CAPABILITIES  0x345
+#define RANDOM_RETRIES     10
 
-#define TDSYSINFO_SIZE       1024
-#define TDSYSINFO_ALIGN      1024
-#define CMR_INFO_ALIGN       512
+#define TDSYSINFO_SIZE  1024
+#define TDSYSINFO_ALIGN 1024
+#define CMR_INFO_ALIGN  512
 
 /*
  * What TDH.SYS.INIT samples and TDH.SYS.LP.INIT compares, and the bits that must
@@ -35,27 +35,27 @@ struct msr_check {
 };
 
 static const struct msr_check checked_msr[] = {
-	{0x480, UINT64_C(1) << 54 | UINT64_C(1) << 55},  /* VMX_BASIC: INS/OUTS info, TRUE controls */
-	{0x48d, UINT64_C(0xe9) << 32},                   /* TRUE_PINBASED: posted interrupts */
-	{0x48e, UINT64_C(0xb5186dfa) << 32},             /* TRUE_PROCBASED: secondary and tertiary */
-	{0x48b, UINT64_C(1) << 33},                      /* PROCBASED2: EPT */
-	{0x492, UINT64_C(1)},                            /* PROCBASED3 */
-	{0x48f, UINT64_C(1) << 41},                      /* TRUE_EXIT: 64-bit host */
-	{0x490, UINT64_C(1) << 47},                      /* TRUE_ENTRY: load EFER */
-	{0x485, UINT64_C(1) << 5},                       /* VMX_MISC */
-	{0x48c, UINT64_C(1) << 6},                       /* EPT_VPID_CAP: 4-level walk */
+	{0x480, UINT64_C(3) << 54},          /* VMX_BASIC: INS/OUTS info, TRUE controls */
+	{0x48d, UINT64_C(0xe9) << 32},       /* TRUE_PINBASED: posted interrupts */
+	{0x48e, UINT64_C(0xb5186dfa) << 32}, /* TRUE_PROCBASED: secondary and tertiary */
+	{0x48b, UINT64_C(1) << 33},          /* PROCBASED2: EPT */
+	{0x492, UINT64_C(1)},                /* PROCBASED3 */
+	{0x48f, UINT64_C(1) << 41},          /* TRUE_EXIT: 64-bit host */
+	{0x490, UINT64_C(1) << 47},          /* TRUE_ENTRY: load EFER */
+	{0x485, UINT64_C(1) << 5},           /* VMX_MISC */
+	{0x48c, UINT64_C(1) << 6},           /* EPT_VPID_CAP: 4-level walk */
 	{0x486, 0},
-	{0x487, UINT64_C(1) << 31 | 0x21},               /* CR0_FIXED1: PG, NE, PE */
+	{0x487, UINT64_C(1) << 31 | 0x21}, /* CR0_FIXED1: PG, NE, PE */
 	{0x488, 0},
-	{0x489, UINT64_C(1) << 13 | UINT64_C(1) << 6},   /* CR4_FIXED1: VMXE, MCE */
-	{TME_CAPABILITY, UINT64_C(1)},                   /* AES-XTS-128 */
-	{TME_ACTIVATE, 0x3},                             /* locked and enabled */
-	{PERF_CAPABILITIES, UINT64_C(1) << 13},          /* full-width counter writes */
+	{0x489, UINT64_C(1) << 13 | UINT64_C(1) << 6}, /* CR4_FIXED1: VMXE, MCE */
+	{TME_CAPABILITY, UINT64_C(1)},                 /* AES-XTS-128 */
+	{TME_ACTIVATE, 0x3},                           /* locked and enabled */
+	{PERF_CAPABILITIES, UINT64_C(1) << 13},        /* full-width counter writes */
 	{IA32_TSC_ADJUST, 0},
 	{0xcf, 0},
 	{IA32_ARCH_CAPABILITIES, 0xd6b},
-	{0xbd, 0x1},                                     /* legacy xAPIC disabled */
-	{0xbc, 0x1},                                     /* energy filtering on */
+	{0xbd, 0x1}, /* legacy xAPIC disabled */
+	{0xbc, 0x1}, /* energy filtering on */
 	{KEYID_PARTITIONING, 0},
 	{WBINVDP, 0},
 	{WBNOINVDP, 0},
@@ -332,7 +332,8 @@ uint64_t tdh_sys_rdall(struct call *call)
 	status = check_shared_hpa(call, page_pa, PAGE_4K, OPERAND_RDX);
 	if (status)
 		return status;
-	return md_dump_system(call, MD_HOST, id, shared_page(call, page_pa), &call->gpr[TDX_R8]);
+	return md_dump_system(call, MD_HOST, id, shared_page(call, page_pa),
+			      &call->gpr[TDX_R8]);
 }
 
 static bool others_inside(const struct call *call)

@@ -4,13 +4,13 @@
 
 #include "tests/model/model.h"
 
-#define TDMR_INFO_ALIGN  512
-#define TDMR_INIT_PAGES  1024 /* 4K entries written by one TDH.SYS.TDMR.INIT */
+#define TDMR_INFO_ALIGN 512
+#define TDMR_INIT_PAGES 1024 /* 4K entries written by one TDH.SYS.TDMR.INIT */
 
 /* TDMR_INFO as the host writes it. */
 struct tdmr_info {
 	uint64_t base, size;
-	struct tdx_range pamt[3]; /* 1G, 2M, 4K */
+	struct tdx_range pamt[3];                /* 1G, 2M, 4K */
 	struct tdx_range reserved[MAX_RESERVED]; /* base is an offset into the TDMR */
 };
 
@@ -127,7 +127,7 @@ static bool available_in_cmrs(const struct tdx_model *model, const struct tdmr *
 	return true;
 }
 
-static bool is_pamt(const struct tdmr *tdmr, int level, uint64_t base, uint64_t size)
+static bool meets_pamt(const struct tdmr *tdmr, int level, uint64_t base, uint64_t size)
 {
 	return ranges_overlap(base, size, tdmr->pamt_base[level], tdmr->pamt_size[level]);
 }
@@ -138,7 +138,8 @@ static bool pamt_meets_pamt(const struct plan *plan, unsigned i, int level, unsi
 	const struct tdmr *own = &plan->tdmr[i];
 
 	for (int l = other == i ? level + 1 : LEVEL_4K; l <= LEVEL_1G; l++)
-		if (is_pamt(&plan->tdmr[other], l, own->pamt_base[level], own->pamt_size[level]))
+		if (meets_pamt(&plan->tdmr[other], l, own->pamt_base[level],
+			       own->pamt_size[level]))
 			return true;
 	return false;
 }
@@ -178,7 +179,8 @@ static uint64_t read_tdmr(struct call *call, struct plan *plan, uint64_t info_pa
 
 	if (status)
 		return status;
-	memcpy(&info, page_at(call->model, info_pa & ((UINT64_C(1) << keyid_shift(call->model)) - 1)),
+	memcpy(&info,
+	       page_at(call->model, info_pa & ((UINT64_C(1) << keyid_shift(call->model)) - 1)),
 	       sizeof(info));
 	status = check_base(plan, &info, i);
 	if (status)

@@ -57,18 +57,28 @@ struct tdx_platform {
 	unsigned lp_count;
 	unsigned package_count;
 	uint8_t lp_package[TDX_MODEL_MAX_LPS];
-	unsigned max_pa_bits;    /* including KeyID bits, 52 on every platform known */
-	unsigned keyid_bits;     /* KeyID = PA >> (max_pa_bits - keyid_bits) */
+	unsigned max_pa_bits; /* including KeyID bits, 52 on every platform known */
+	unsigned keyid_bits;  /* KeyID = PA >> (max_pa_bits - keyid_bits) */
 	unsigned first_private_keyid;
 	unsigned private_keyid_count;
-	unsigned wbinvd_blocks;  /* per package; CACHE.WB can be interrupted between two */
+	unsigned wbinvd_blocks; /* per package; CACHE.WB can be interrupted between two */
 	unsigned cmr_count;
 	struct tdx_range cmr[TDX_MODEL_MAX_CMRS];
 	struct tdx_range seamrr;
-	uint32_t build_date;     /* as TDH.SYS.RD reports it */
+	uint32_t build_date; /* as TDH.SYS.RD reports it */
 };
 
-enum tdx_segment_name { TDX_ES, TDX_CS, TDX_SS, TDX_DS, TDX_FS, TDX_GS, TDX_LDTR, TDX_TR, TDX_SEGMENT_COUNT };
+enum tdx_segment_name {
+	TDX_ES,
+	TDX_CS,
+	TDX_SS,
+	TDX_DS,
+	TDX_FS,
+	TDX_GS,
+	TDX_LDTR,
+	TDX_TR,
+	TDX_SEGMENT_COUNT
+};
 
 /* VMX format: access rights as in the VMCS (bit 16 = unusable). */
 struct tdx_segment {
@@ -86,34 +96,34 @@ struct tdx_segment {
 struct tdx_guest_state {
 	uint64_t gpr[TDX_GPR_COUNT];
 	uint64_t rip, rflags;
-	uint64_t cr0, cr2, cr3, cr4;           /* real values, module-owned bits included */
-	uint64_t cr0_mask, cr0_shadow;         /* guest/host mask: 1 = owned by the module */
+	uint64_t cr0, cr2, cr3, cr4;   /* real values, module-owned bits included */
+	uint64_t cr0_mask, cr0_shadow; /* guest/host mask: 1 = owned by the module */
 	uint64_t cr4_mask, cr4_shadow;
 	uint64_t efer, pat, xcr0, xss, debugctl;
-	uint64_t dr[8];                        /* 0-3, 6, 7 used */
+	uint64_t dr[8]; /* 0-3, 6, 7 used */
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t star, lstar, fmask, kernel_gs_base, tsc_aux, spec_ctrl;
 	struct tdx_segment segment[TDX_SEGMENT_COUNT];
-	struct tdx_segment gdtr, idtr;         /* base and limit used */
-	uint32_t interruptibility;             /* VMX: bit 0 STI, 1 MOV SS, 3 NMI blocking */
+	struct tdx_segment gdtr, idtr; /* base and limit used */
+	uint32_t interruptibility;     /* VMX: bit 0 STI, 1 MOV SS, 3 NMI blocking */
 	uint32_t activity;
-	uint16_t guest_interrupt_status;       /* RVI 7:0, SVI 15:8 */
-	uint32_t event;                        /* VM-entry interruption information, 0 = none; */
-	uint32_t event_error;                  /* consumed (cleared) by the machine at entry */
+	uint16_t guest_interrupt_status; /* RVI 7:0, SVI 15:8 */
+	uint32_t event;                  /* VM-entry interruption information, 0 = none; */
+	uint32_t event_error;            /* consumed (cleared) by the machine at entry */
 };
 
 /* What the machine is given to run a vCPU; valid during run_guest() only. */
 struct tdx_vcpu_view {
 	struct tdx_guest_state *state;
-	uint8_t *vapic;                /* 4096-byte virtual-APIC page */
-	uint64_t tdvpr_hpa, tdr_hpa;   /* stable keys for the machine's own tables */
+	uint8_t *vapic;              /* 4096-byte virtual-APIC page */
+	uint64_t tdvpr_hpa, tdr_hpa; /* stable keys for the machine's own tables */
 	uint32_t vcpu_index;
-	unsigned gpaw;                 /* 48 or 52: the shared bit is gpaw - 1 */
-	uint64_t shared_ept_root;      /* HPA of the 4-level EPT for shared GPAs, 0 = none yet */
-	uint64_t pid_hpa;              /* posted-interrupt descriptor; used if posted is set */
+	unsigned gpaw;            /* 48 or 52: the shared bit is gpaw - 1 */
+	uint64_t shared_ept_root; /* HPA of the 4-level EPT for shared GPAs, 0 = none yet */
+	uint64_t pid_hpa;         /* posted-interrupt descriptor; used if posted is set */
 	uint16_t notification_vector;
 	bool posted;
-	bool pend_nmi;                 /* machine injects an NMI when it can and clears it */
+	bool pend_nmi; /* machine injects an NMI when it can and clears it */
 	uint64_t tsc_offset, tsc_multiplier;
 	uint64_t xfam;
 };
@@ -124,16 +134,16 @@ struct tdx_exit {
 	uint64_t qualification;
 	uint64_t gpa, gla;
 	uint32_t interruption_info;
-	uint32_t instruction_length;   /* the model advances RIP when it emulates */
+	uint32_t instruction_length; /* the model advances RIP when it emulates */
 	uint32_t instruction_info;
-	uint64_t rip_advance;          /* bytes RIP moved since entry; for the stepping filters */
-	uint64_t tsc_in_guest;         /* TSC ticks since entry; large when unknown */
+	uint64_t rip_advance;  /* bytes RIP moved since entry; for the stepping filters */
+	uint64_t tsc_in_guest; /* TSC ticks since entry; large when unknown */
 };
 
 struct tdx_machine {
 	void *ctx;
 
-	/* Pointer to byte `hpa` (KeyID bits already stripped); valid to the end of its 4K page. */
+	/* Pointer to byte `hpa`, without KeyID bits; valid to the end of its 4K page. */
 	void *(*memory)(void *ctx, uint64_t hpa);
 
 	/*
@@ -149,11 +159,12 @@ struct tdx_machine {
 	 */
 	void (*sept_changed)(void *ctx, uint64_t tdr_hpa, uint64_t gpa, unsigned level);
 
-	bool (*rdrand)(void *ctx, unsigned lp, uint64_t *value);  /* false: CF=0 */
+	bool (*rdrand)(void *ctx, unsigned lp, uint64_t *value); /* false: CF=0 */
 	bool (*rdseed)(void *ctx, unsigned lp, uint64_t *value);
 	uint64_t (*rdtsc)(void *ctx, unsigned lp);
 	bool (*rdmsr)(void *ctx, unsigned lp, uint32_t msr, uint64_t *value); /* false: #GP */
-	void (*cpuid)(void *ctx, unsigned lp, uint32_t leaf, uint32_t subleaf, uint32_t regs[4]);
+	void (*cpuid)(void *ctx, unsigned lp, uint32_t leaf, uint32_t subleaf,
+		      uint32_t regs[4]);
 
 	/* Is an interrupt (if the side counts it) pending on this LP right now? */
 	bool (*interrupt_pending)(void *ctx, unsigned lp, bool guest_side);
@@ -169,7 +180,8 @@ struct tdx_machine {
 	 * the CPU does not handle itself. Posted interrupts, the virtual APIC page,
 	 * native MSRs, shared EPT and EPT-violation #VE are the CPU's own business.
 	 */
-	void (*run_guest)(void *ctx, unsigned lp, struct tdx_vcpu_view *vcpu, struct tdx_exit *exit);
+	void (*run_guest)(void *ctx, unsigned lp, struct tdx_vcpu_view *vcpu,
+			  struct tdx_exit *exit);
 
 	/*
 	 * Called whenever the module has just taken or released one of its locks: a
@@ -195,8 +207,8 @@ struct tdx_model *tdx_model_init(void *memory, const struct tdx_platform *platfo
 void tdx_model_seamcall(struct tdx_model *model, unsigned lp, struct tdx_regs *regs);
 
 enum tdx_gpa_kind {
-	TDX_GPA_MAPPED,       /* *hpa and *level are set; RWX */
-	TDX_GPA_NOT_MAPPED,   /* an access takes EPT violation exit 48 */
+	TDX_GPA_MAPPED,     /* *hpa and *level are set; RWX */
+	TDX_GPA_NOT_MAPPED, /* an access takes EPT violation exit 48 */
 };
 
 /* What the CPU's walk of a TD's Secure EPT finds for private `gpa`. */

@@ -16,7 +16,8 @@ uint64_t tdh_vp_create(struct call *call)
 		return status;
 	status = td_check(&td, TDH_VP_CREATE, LOCK_SHARED);
 	if (!status)
-		status = page_lock_4k(call, tdvpr_pa, OPERAND_RCX, LOCK_EXCLUSIVE, PT_NDA, &page);
+		status = page_lock_4k(call, tdvpr_pa, OPERAND_RCX, LOCK_EXCLUSIVE, PT_NDA,
+				      &page);
 	if (!status) {
 		page_owner_changed(call->model, tdvpr_pa, PAGE_4K, true);
 		vcpu = page_at(call->model, tdvpr_pa);
@@ -72,7 +73,8 @@ uint64_t tdh_vp_addcx(struct call *call)
 static void init_segments(struct tdx_guest_state *s)
 {
 	for (unsigned i = TDX_ES; i <= TDX_GS; i++)
-		s->segment[i] = (struct tdx_segment){.access_rights = 0xc093, .limit = 0xffffffff};
+		s->segment[i] =
+			(struct tdx_segment){.access_rights = 0xc093, .limit = 0xffffffff};
 	s->segment[TDX_CS].access_rights = 0xc09b;
 	s->segment[TDX_LDTR] = (struct tdx_segment){.access_rights = 0x10082, .limit = 0xffff};
 	s->segment[TDX_TR] = (struct tdx_segment){.access_rights = 0x008b, .limit = 0xffff};
@@ -114,8 +116,8 @@ static void init_state(struct call *call, struct vp *vp)
 	vp->vcpu->notification_vector = 0xffff;
 	vp->vcpu->pid_hpa = NULL_PA;
 	/* Until the host gives its own: an empty table of the TD's. */
-	vp->vcpu->shared_ept = with_keyid(call->model, vp->td.tdr->tdcx_pa[TDCS_ZERO],
-					  vp->td.tdr->keyid);
+	vp->vcpu->shared_ept =
+		with_keyid(call->model, vp->td.tdr->tdcx_pa[TDCS_ZERO], vp->td.tdr->keyid);
 }
 
 static uint64_t take_index(struct vp *vp)

@@ -2,12 +2,12 @@
 /* TDH.VP.ENTER: the way into the guest, the loop around its exits, the way out. */
 #include "tests/model/guest.h"
 
-#define ENTER_RESERVED   (UINT64_C(0xfff) | UINT64_C(0x3ff) << 54)
-#define ENTER_HINT       (UINT64_C(1) << 52)
-#define ENTER_RESUME_L1  (UINT64_C(1) << 53)
-#define MASK_GPRS        0xffffu
-#define MASK_XMMS        0xffff0000u
-#define MASK_RBP         (1u << TDX_RBP)
+#define ENTER_RESERVED  (UINT64_C(0xfff) | UINT64_C(0x3ff) << 54)
+#define ENTER_HINT      (UINT64_C(1) << 52)
+#define ENTER_RESUME_L1 (UINT64_C(1) << 53)
+#define MASK_GPRS       0xffffu
+#define MASK_XMMS       0xffff0000u
+#define MASK_RBP        (1u << TDX_RBP)
 
 #define REASON_ENTRY_FAILED 33
 #define EEQ_XSTATE_FAILED   4
@@ -132,8 +132,8 @@ static struct tdx_vcpu_view view_of(struct vp *vp)
 	struct tdx_model *model = vp->td.model;
 	const struct vcpu *vcpu = vp->vcpu;
 	uint64_t plain = (UINT64_C(1) << keyid_shift(model)) - 1;
-	bool own_table = vcpu->shared_ept == with_keyid(model, vp->td.tdr->tdcx_pa[TDCS_ZERO],
-							vp->td.tdr->keyid);
+	bool own_table = vcpu->shared_ept ==
+			 with_keyid(model, vp->td.tdr->tdcx_pa[TDCS_ZERO], vp->td.tdr->keyid);
 
 	return (struct tdx_vcpu_view){
 		.state = vp->state,
@@ -225,7 +225,8 @@ static uint64_t check_faulting(struct call *call, struct vp *vp, bool *refused)
 		if (sept_state(walk.entry) == SEPT_MAPPED)
 			continue;
 		*refused = true;
-		set_exit_registers(call, QUAL_WRITE, 0, vp->vcpu->epf_gpa[i] & ~(PAGE_4K - 1), 0);
+		set_exit_registers(call, QUAL_WRITE, 0, vp->vcpu->epf_gpa[i] & ~(PAGE_4K - 1),
+				   0);
 	}
 	lock_release(&vp->td.cs->sept_lock, LOCK_EXCLUSIVE);
 	return *refused ? TDX_SUCCESS | EXIT_EPT_VIOLATION : TDX_SUCCESS;

@@ -77,7 +77,8 @@ static void host_read(struct replay *r, size_t at, uint64_t hpa, const char *hex
 		int got = *machine_memory(&r->machine, hpa + i);
 
 		if (want >= 0 && want != got)
-			diverge(r, at, "byte %" PRIu64 ": expected %02x, got %02x", i, want, got);
+			diverge(r, at, "byte %" PRIu64 ": expected %02x, got %02x", i, want,
+				got);
 	}
 }
 
@@ -438,7 +439,8 @@ static bool try_at(struct replay *r, size_t first, size_t outer, unsigned long a
 		r->quiet = true;
 		if (setjmp(r->failed) != 0)
 			_exit(1);
-		r->trigger = (struct trigger){.armed = true, .at = at, .from = first, .to = outer};
+		r->trigger =
+			(struct trigger){.armed = true, .at = at, .from = first, .to = outer};
 		run_outer(r, outer);
 		_exit(r->trigger.armed ? 1 : 0);
 	}
@@ -490,8 +492,7 @@ static void run_overlap(struct replay *r)
 	points = taken ? count_points(r, outer) : 0;
 	while (points > 1 && !try_at(r, first, outer, points))
 		points--;
-	r->trigger = (struct trigger){
-		.armed = taken, .at = points, .from = first, .to = outer};
+	r->trigger = (struct trigger){.armed = taken, .at = points, .from = first, .to = outer};
 	run_outer(r, outer);
 	if (taken && r->trigger.armed)
 		diverge(r, outer, "the inner calls never came to run");

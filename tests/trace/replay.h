@@ -16,8 +16,8 @@
 /* A guest block that is open on one LP. */
 struct block {
 	bool open;
-	bool first;             /* the entry line is still to be compared */
-	size_t expected;        /* line of the guest action whose result comes next */
+	bool first;                  /* the entry line is still to be compared */
+	size_t expected;             /* line of the guest action whose result comes next */
 	uint64_t gpr[TDX_GPR_COUNT]; /* as the guest set them for that action */
 };
 

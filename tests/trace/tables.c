@@ -158,7 +158,7 @@ static bool mrtd_matches(struct bench *b, const char *hex)
 		regs.gpr[TDX_RDX] = UINT64_C(0x1310000300000000) + i;
 		replay_call(b->replay, 0, TDH_MNG_RD, &regs);
 		for (unsigned j = 0; j < 8; j++)
-			if (parse_byte(hex + 16 * i + 2 * j) !=
+			if (parse_byte(hex + (size_t)16 * i + (size_t)2 * j) !=
 			    (int)(regs.gpr[TDX_R8] >> (8 * j) & 0xff))
 				return false;
 	}
