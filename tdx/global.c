@@ -153,7 +153,7 @@ static void read_cmrs(void)
 /* Adds what SYS.RD says to the masks; a module may tell more through either. */
 static void read_cpuid_config(void)
 {
-	for (unsigned i = 0; i < global.cpuid_config_count; i++) {
+	for (uint64_t i = 0; i < global.cpuid_config_count; i++) {
 		struct tdx_cpuid_config_entry *e = &global.cpuid_config[i];
 		uint64_t leaf;
 		uint64_t low;

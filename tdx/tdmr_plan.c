@@ -21,7 +21,7 @@ struct cmrs {
 
 static void join_cmrs(const struct tdmr_plan_input *in, struct cmrs *out)
 {
-	out->count = 0;
+	memset(out, 0, sizeof(*out));
 	for (unsigned i = 0; i < in->cmr_count && i < TDX_MAX_CMRS; i++) {
 		struct range r = {in->cmrs[i].base.raw,
 				  in->cmrs[i].base.raw + in->cmrs[i].size};
@@ -106,7 +106,7 @@ static void areas_of_holes(const struct cmrs *cmrs, struct range tdmr, struct ar
 {
 	uint64_t at = tdmr.start;
 
-	out->count = 0;
+	memset(out, 0, sizeof(*out));
 	for (unsigned i = 0; i < cmrs->count; i++) {
 		struct range c = cmrs->range[i];
 

@@ -390,7 +390,7 @@ struct tdx_cmr_info {
 #define TDX_MAX_RESERVED 16
 
 /* TDMR_INFO (SYS.CONFIG); every one 512-byte aligned, so is the array of their addresses. */
-#define TDX_TDMR_INFO_ALIGN 512
+#define TDX_TDMR_INFO_ALIGN UINT64_C(512)
 
 struct tdx_reserved_area {
 	uint64_t offset, size;

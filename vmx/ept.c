@@ -116,7 +116,8 @@ enum status ept_map_mmio(struct ept *ept, gpa_t at, uint64_t size)
 		ept_entry_t *e;
 		enum status s;
 
-		while (!gpa_aligned(at, level_size(level)) || end - at.raw < level_size(level))
+		while (level > LEVEL_4K && (!gpa_aligned(at, level_size(level)) ||
+					    end - at.raw < level_size(level)))
 			level--;
 		s = entry_for(ept, at, level, &e);
 		if (s)

@@ -69,7 +69,7 @@ static void check_below(struct td *td, struct sept_node *node, enum page_level l
 				  (unsigned long long)s.raw);
 		if (mirror_state_of(e) != MIRROR_FREE)
 			check_frame(at, level, e, out.entry);
-		if (mirror_state_of(e) == MIRROR_TABLE)
+		if (level > LEVEL_4K && mirror_state_of(e) == MIRROR_TABLE)
 			check_below(td, sept_child(slot), level - 1, at);
 	}
 }

@@ -74,7 +74,7 @@ TEST(tdx_gpa_map_stays_below_2_bits_a_page_in_the_worst_case)
 	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
 	for (uint64_t at = 0; at < SIZE_1G; at += SIZE_2M)
 		EXPECT_EQ(gpa_map_set(&map, gpa(at + 0x5000), SIZE_4K, GPA_SHARED), STATUS_OK);
-	EXPECT_TRUE(gpa_map_bytes_used(&map) * 8 <= 2 * 262144);
+	EXPECT_TRUE(gpa_map_bytes_used(&map) * 8 <= UINT64_C(2) * 262144);
 	EXPECT_EQ(gpa_map_set(&map, gpa(0), SIZE_1G, GPA_SHARED), STATUS_OK);
 	EXPECT_EQ(gpa_map_bytes_used(&map), 8);
 }

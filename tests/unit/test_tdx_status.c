@@ -29,10 +29,18 @@ TEST(tdx_status_and_operand_are_named)
 
 TEST(tdx_status_names_are_those_of_the_model)
 {
-#define X(name, value)                                                                         \
-	EXPECT_TRUE(strstr(tdx_model_status_name((uint64_t)(value) << 32), #name) != NULL);
-	TDX_STATUS_LIST(X)
+	static const struct {
+		const char *name;
+		uint32_t code;
+	} statuses[] = {
+#define X(name, value) {#name, value},
+		TDX_STATUS_LIST(X)
 #undef X
+	};
+
+	for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		EXPECT_TRUE(strstr(tdx_model_status_name((uint64_t)statuses[i].code << 32),
+				   statuses[i].name) != NULL);
 }
 
 static unsigned tries_of(uint64_t raw)
