@@ -41,7 +41,8 @@ static void check_kernel(const uint8_t *file, uint64_t size, const struct tdboot
 	if (problem != NULL)
 		return;
 	FUZZ_CHECK(image.setup_size + image.payload_size == size);
-	FUZZ_CHECK(image.header_end <= size && image.room >= image.payload_size);
+	FUZZ_CHECK(image.header_end <= size && image.header_end <= LINUX_SETUP_HEADER_LIMIT);
+	FUZZ_CHECK(image.room >= image.payload_size);
 	problem = bzimage_fit_problem(&image, p, l);
 	check_text(problem);
 	if (problem != NULL)

@@ -21,7 +21,7 @@
 #define LOW_END   (UINT64_C(8) << 20)
 #define HIGH_END  (TD_HIGH_RAM_BASE + (UINT64_C(4) << 20))
 #define VCPUS     3U
-#define MAX_CALLS 64U
+#define MAX_STEPS 64U
 
 static struct vm *vm;
 static struct posted_interrupts posted[VCPUS];
@@ -202,27 +202,75 @@ static void take_call(struct fuzz_input *in, struct vp_regs *r)
 	r->r15 = take_operand(in);
 }
 
-static void one_exit(struct fuzz_input *in)
+/* What the guest writes to its shared memory comes without an exit. */
+static void write_shared(struct fuzz_input *in)
+{
+	uint8_t bytes[16];
+	uint64_t at = take_operand(in);
+	size_t size = fuzz_take(in, 1) % (sizeof(bytes) + 1);
+
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)fuzz_take(in, 1);
+	(void)!shared_mem_write(&vm->shared, at, bytes, size);
+}
+
+/* MapGPA that says SUCCESS did what it was asked for, as far as it was RAM. */
+static void check_map_gpa(const struct vp_regs *before, const struct vp_regs *after)
+{
+	uint64_t start = before->r12 & ~TD_SHARED_BIT;
+	enum page_level uniform;
+
+	FUZZ_CHECK(after->r11 >= before->r12 && after->r11 - before->r12 <= before->r13);
+	if (after->r10 != TDVMCALL_SUCCESS)
+		return;
+	FUZZ_CHECK(start % PAGE_SIZE == 0 && before->r13 % PAGE_SIZE == 0);
+	FUZZ_CHECK(start < TD_SHARED_BIT && before->r13 <= TD_SHARED_BIT - start);
+	FUZZ_CHECK(after->r11 == before->r12 + before->r13);
+	for (uint64_t at = start; at < start + before->r13 && at < HIGH_END; at += PAGE_SIZE)
+		if (vm_is_ram(vm, at))
+			FUZZ_CHECK(td_is_private(&vm->td, gpa(at), &uniform) ==
+				   ((before->r12 & TD_SHARED_BIT) == 0));
+}
+
+static void one_call(struct fuzz_input *in, struct vcpu *v)
+{
+	struct vp_regs before;
+
+	take_call(in, &v->regs);
+	before = v->regs;
+	if (vcpu_handle_exit(v, (tdx_status_t){EXIT_TDCALL}) == EXIT_RESUME)
+		FUZZ_CHECK(atomic_load(&v->run) == VCPU_RUNNABLE);
+	if (before.r10 == 0 && before.r11 == TDVMCALL_MAP_GPA && !vm->end.is_set)
+		check_map_gpa(&before, &v->regs);
+}
+
+static void one_step(struct fuzz_input *in)
 {
 	uint64_t kind = fuzz_take(in, 1);
-	struct vcpu *v = vm->vcpus[kind / 4 % VCPUS];
-	uint64_t status = EXIT_TDCALL;
+	struct vcpu *v = vm->vcpus[kind / 8 % VCPUS];
+	uint64_t status;
 
 	hw_irq_disable();
-	v->regs = (struct vp_regs){.rcx = fuzz_take(in, 1)};
+	v->regs = (struct vp_regs){.rcx = 0};
 	atomic_store(&v->run, VCPU_RUNNABLE);
-	if (kind % 4 < 2) {
-		take_call(in, &v->regs);
-	} else if (kind % 4 == 2) {
-		status = EXIT_EPT_VIOLATION;
+	switch (kind % 8) {
+	case 0:
+		write_shared(in);
+		break;
+	case 1:
 		v->regs.r8 = take_operand(in);
 		v->regs.rdx = fuzz_take(in, 5);
-	} else {
+		(void)vcpu_handle_exit(v, (tdx_status_t){EXIT_EPT_VIOLATION});
+		break;
+	case 2:
 		status = fuzz_take(in, 8);
 		v->regs.r9 = fuzz_take(in, 2);
+		(void)vcpu_handle_exit(v, (tdx_status_t){status});
+		break;
+	default:
+		one_call(in, v);
+		break;
 	}
-	if (vcpu_handle_exit(v, (tdx_status_t){status}) == EXIT_RESUME)
-		FUZZ_CHECK(atomic_load(&v->run) == VCPU_RUNNABLE);
 	FUZZ_CHECK(atomic_load(&vm->gate) == 0);
 }
 
@@ -236,8 +284,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	frame_account(before);
 	create();
 	module_says = fuzz_take(&in, 8);
-	for (unsigned i = 0; i < MAX_CALLS && in.left > 0 && !vm->end.is_set; i++)
-		one_exit(&in);
+	for (unsigned i = 0; i < MAX_STEPS && in.left > 0 && !vm->end.is_set; i++)
+		one_step(&in);
 	module_says = 0;
 	destroy();
 	frame_account(after);
