@@ -122,7 +122,12 @@ static void print_config_error(void *ctx, const char *message)
 	log_error("%s", message);
 }
 
-static void end_after_panic(void) { power_end(config.on_panic, PANIC_EXIT_CODE); }
+/* Dirty lines of private KeyIDs must not be written back into the next owner's memory. */
+static void end_after_panic(void)
+{
+	hw_wbinvd();
+	power_end(config.on_panic, PANIC_EXIT_CODE);
+}
 
 static void read_config(const struct boot_info *bi)
 {

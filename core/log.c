@@ -10,6 +10,7 @@
 
 #define LINE_MAX   240
 #define LINE_COUNT 512
+#define LOCK_SPINS 10000000
 
 enum log_level log_threshold = LOG_INFO;
 
@@ -30,13 +31,13 @@ void log_set_clock(uint64_t (*now_us)(void)) { atomic_store(&log_clock, now_us);
 void log_set_dying(void) { atomic_store(&is_dying, true); }
 
 /*
- * While the machine dies its stopped CPUs may hold the lock for ever: a line that
- * may tear the ring is then worth more than none.
+ * Its holder may be a CPU that was stopped, or the code that a machine check interrupted:
+ * a line that may tear the ring is then worth more than none, so waiting has an end.
  */
 static void lock_ring(void) ACQUIRES(ring_lock) NO_LOCK_CHECK
 {
-	while (atomic_flag_test_and_set_explicit(&ring_lock.held, memory_order_acquire)) {
-		if (atomic_load(&is_dying))
+	for (int i = 0; i < LOCK_SPINS && !atomic_load(&is_dying); i++) {
+		if (!atomic_flag_test_and_set_explicit(&ring_lock.held, memory_order_acquire))
 			return;
 		hw_pause();
 	}
