@@ -144,6 +144,18 @@ static bool handle_interrupt(struct td_run *r)
 	return lp->nmi_seen && report_kicks(r);
 }
 
+/* Nobody above learns where it happened. */
+static bool handle_triple_fault(struct td_run *r)
+{
+	const struct vmcb *v = r->vmcb;
+
+	emu_log("tdxemu: cpu%u TD triple fault: rip %#lx rsp %#lx rflags %#lx cr0 %#lx cr2 "
+		"%#lx cr3 %#lx cr4 %#lx efer %#lx idt %#lx event %#x",
+		r->lp->index, v->rip, r->gpr[TDX_RSP], v->rflags, v->cr0, v->cr2, v->cr3,
+		v->cr4, v->efer, v->idtr.base, v->exit_int_info);
+	return report_event(r, VMX_TRIPLE_FAULT);
+}
+
 static bool handle_iret(struct td_run *r)
 {
 	r->state->interruptibility &= ~UINT32_C(8);
@@ -192,7 +204,7 @@ bool td_handle_exit(struct td_run *r)
 	case SVM_EXIT_TASK_SWITCH:
 		return report_event(r, VMX_TASK_SWITCH);
 	case SVM_EXIT_SHUTDOWN:
-		return report_event(r, VMX_TRIPLE_FAULT);
+		return handle_triple_fault(r);
 	case SVM_EXIT_WBINVD:
 		return handle_wbinvd(r);
 	case SVM_EXIT_MONITOR:

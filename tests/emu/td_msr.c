@@ -16,8 +16,10 @@ enum {
 	MSR_PAT = 0x277,
 	MSR_X2APIC_FIRST = 0x800,
 	MSR_X2APIC_LAST = 0x8ff,
+	MSR_XSS = 0xda0,
 };
 
+#define MSR_EFER    UINT32_C(0xc0000080)
 #define MSR_STAR    UINT32_C(0xc0000081)
 #define MSR_LSTAR   UINT32_C(0xc0000082)
 #define MSR_CSTAR   UINT32_C(0xc0000083)
@@ -32,6 +34,10 @@ static uint64_t *storage_of(struct td_run *r, uint32_t msr)
 	switch (msr) {
 	case MSR_SPEC_CTRL:
 		return &r->state->spec_ctrl;
+	case MSR_XSS: /* for reading; the module decides about writes, as for EFER */
+		return &r->state->xss;
+	case MSR_EFER:
+		return &r->state->efer;
 	case MSR_SYSENTER_CS:
 		return &v->sysenter_cs;
 	case MSR_SYSENTER_ESP:
