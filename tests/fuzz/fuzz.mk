@@ -9,7 +9,7 @@ FUZZ_MACHINE := $(addprefix tests/fake/,fake_core.c fake_drivers.c fake_hw.c) \
                 $(sort $(filter-out %_hw.c,$(wildcard mm/*.c))) \
                 core/format.c core/log.c core/status.c core/string.c core/boot_info.c
 
-FUZZ_SRC_config  := mgmt/config.c
+FUZZ_SRC_config  := mgmt/config.c core/format.c core/string.c
 FUZZ_SRC_line    := mgmt/line_editor.c core/format.c core/string.c
 FUZZ_SRC_acpi    := drivers/acpi.c $(FUZZ_MACHINE)
 FUZZ_SRC_mb2     := boot/multiboot2.c core/boot_info.c core/string.c
