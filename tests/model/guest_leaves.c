@@ -215,7 +215,7 @@ static uint64_t page_accept(struct guest *guest, const uint64_t *gpr, enum guest
 {
 	struct sept_walk walk;
 	unsigned level;
-	uint64_t gpa, status = TDX_SUCCESS;
+	uint64_t gpa, status;
 	bool reached;
 
 	if (!gpa_operand(gpr[TDX_RCX], LEVEL_4K, LEVEL_2M, &gpa, &level) ||
@@ -226,8 +226,9 @@ static uint64_t page_accept(struct guest *guest, const uint64_t *gpr, enum guest
 		return TDX_PAGE_ALREADY_ACCEPTED | walk.level;
 	if (!reached)
 		return page_exit(guest, &walk, gpa, level, EEQ_ACCEPT, result);
-	if (!sept_lock_guest(&walk))
-		return TDX_OPERAND_BUSY | OPERAND_RCX;
+	status = sept_lock_guest(&walk);
+	if (status)
+		return status | OPERAND_RCX;
 	switch (sept_state(walk.entry)) {
 	case SEPT_MAPPED:
 		status = TDX_PAGE_ALREADY_ACCEPTED | walk.level;
@@ -406,6 +407,28 @@ static uint64_t dispatch(struct guest *guest, unsigned leaf, bool v1, enum guest
 	}
 }
 
+/*
+ * A host came too late for a lock, and the guest must not get it first. To the guest
+ * that is BUSY. If the host does not return in time, the TD exits to remind it: after
+ * the TDCALL, like a trap.
+ */
+static enum guest_result yield_to_host(struct guest *guest, uint64_t status)
+{
+	const struct tdx_machine *machine = &guest->call->model->machine;
+	uint64_t now = machine->rdtsc(machine->ctx, guest->call->lp);
+	uint64_t ticks_per_us = guest->call->model->tsc_hz / 1000000;
+	struct vcpu *vcpu = guest->vp->vcpu;
+
+	guest->vp->state->gpr[TDX_RAX] = TDX_OPERAND_BUSY | (status & UINT32_MAX);
+	guest_skip_instruction(guest);
+	if (vcpu->host_priority_since == 0)
+		vcpu->host_priority_since = now;
+	if (now - vcpu->host_priority_since <= guest->vp->td.cs->hp_lock_timeout * ticks_per_us)
+		return GUEST_RESUME;
+	vcpu->host_priority_since = 0;
+	return guest_async_exit(guest, TDX_HOST_PRIORITY_BUSY_TIMEOUT, 0, 0, 0, 0);
+}
+
 enum guest_result guest_tdcall(struct guest *guest)
 {
 	struct tdx_guest_state *s = guest->vp->state;
@@ -424,6 +447,9 @@ enum guest_result guest_tdcall(struct guest *guest)
 		status = dispatch(guest, leaf, version == 1, &result);
 	if (status == TDCALL_UNDECIDED)
 		return result;
+	if ((status & ~UINT64_C(0xffffffff)) == TDX_OPERAND_BUSY_HOST_PRIORITY)
+		return yield_to_host(guest, status);
+	guest->vp->vcpu->host_priority_since = 0;
 	s->gpr[TDX_RAX] = status;
 	guest_skip_instruction(guest);
 	return GUEST_RESUME;

@@ -661,6 +661,12 @@ static bool management_value(struct vp *vp, uint32_t code, uint32_t i, uint64_t 
 				 ? with_keyid(vp->td.model, vcpu->page_pa[i], vp->td.tdr->keyid)
 				 : 0;
 		break;
+	case 0x30:
+		*value = vcpu->host_priority_since;
+		break;
+	case 0x31:
+		*value = vcpu->host_priority_since != 0;
+		break;
 	default:
 		*value = 0;
 	}

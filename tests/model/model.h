@@ -363,10 +363,12 @@ struct vcpu {
 	bool posted;
 	uint32_t secondary_controls, instruction_timeout;
 
-	/* Zero-step and single-step defence. */
+	/* Zero-step defence. */
 	uint8_t epf_count, epf_gpa_count;
 	uint64_t epf_gpa[EPF_LIST_SIZE];
-	uint64_t epf_rip;
+
+	uint64_t
+		host_priority_since; /* TSC when the guest first had to yield; 0 = it has not */
 
 	struct tdx_exit last_vmexit;
 };
@@ -415,7 +417,8 @@ void sept_report(struct call *call, const struct sept_walk *walk);
 /* Walks down to `level` or as far as it goes; true if it got there. */
 bool sept_walk_to(struct td *td, uint64_t gpa, unsigned level, struct sept_walk *walk);
 bool sept_lock_host(struct sept_walk *walk);
-bool sept_lock_guest(struct sept_walk *walk);
+/* TDX_OPERAND_BUSY, or TDX_OPERAND_BUSY_HOST_PRIORITY while a host should come first. */
+uint64_t sept_lock_guest(struct sept_walk *walk);
 void sept_unlock(struct sept_walk *walk);
 /* Replaces the entry; it stays locked if it is. */
 void sept_set(struct sept_walk *walk, uint64_t entry);

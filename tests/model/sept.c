@@ -100,16 +100,18 @@ bool sept_lock_host(struct sept_walk *walk)
 	return true;
 }
 
-bool sept_lock_guest(struct sept_walk *walk)
+uint64_t sept_lock_guest(struct sept_walk *walk)
 {
 	uint64_t seen = atomic_load(walk->slot);
 
 	do {
-		if (seen & ENTRY_LOCK_BITS)
-			return false;
+		if (seen & ENTRY_HOST_WAITED)
+			return TDX_OPERAND_BUSY_HOST_PRIORITY;
+		if (seen & ENTRY_LOCKED)
+			return TDX_OPERAND_BUSY;
 	} while (!atomic_compare_exchange_weak(walk->slot, &seen, seen | ENTRY_LOCKED));
 	walk->entry = seen;
-	return true;
+	return TDX_SUCCESS;
 }
 
 void sept_unlock(struct sept_walk *walk) { atomic_fetch_and(walk->slot, ~ENTRY_LOCKED); }

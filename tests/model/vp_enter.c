@@ -2,12 +2,13 @@
 /* TDH.VP.ENTER: the way into the guest, the loop around its exits, the way out. */
 #include "tests/model/guest.h"
 
-#define ENTER_RESERVED  (UINT64_C(0xfff) | UINT64_C(0x3ff) << 54)
-#define ENTER_HINT      (UINT64_C(1) << 52)
-#define ENTER_RESUME_L1 (UINT64_C(1) << 53)
-#define MASK_GPRS       0xffffu
-#define MASK_XMMS       0xffff0000u
-#define MASK_RBP        (1u << TDX_RBP)
+#define ENTER_RESERVED           (UINT64_C(0xfff) | UINT64_C(0x3ff) << 54)
+#define ENTER_HINT               (UINT64_C(1) << 52)
+#define ENTER_RESUME_L1          (UINT64_C(1) << 53)
+#define HOST_RECOVERABILITY_HINT (UINT64_C(1) << 60) /* of a guest's RAX */
+#define MASK_GPRS                0xffffu
+#define MASK_XMMS                0xffff0000u
+#define MASK_RBP                 (1u << TDX_RBP)
 
 #define REASON_ENTRY_FAILED 33
 #define EEQ_XSTATE_FAILED   4
@@ -56,6 +57,7 @@ enum guest_result guest_async_exit(struct guest *guest, uint64_t status, uint64_
 
 	switch (status) {
 	case TDX_SUCCESS:
+	case TDX_HOST_PRIORITY_BUSY_TIMEOUT:
 		break;
 	case TDX_NON_RECOVERABLE_VCPU:
 		atomic_store(&vp->vcpu->state, VCPU_DISABLED);
@@ -66,7 +68,8 @@ enum guest_result guest_async_exit(struct guest *guest, uint64_t status, uint64_
 	}
 	set_exit_registers(guest->call, qualification, extended, gpa, interruption);
 	set_host_rbp(guest->call, vp->td.cs);
-	vp->vcpu->last_exit = EXIT_ASYNC_FAULT;
+	vp->vcpu->last_exit =
+		status == TDX_HOST_PRIORITY_BUSY_TIMEOUT ? EXIT_ASYNC_TRAP : EXIT_ASYNC_FAULT;
 	guest->status = status | guest->exit.reason;
 	return GUEST_EXIT;
 }
@@ -101,12 +104,19 @@ static void finish_vmcall(struct call *call, struct vp *vp)
 	uint64_t *gpr = vp->state->gpr;
 	uint64_t mask = gpr[TDX_RCX];
 
-	if (vp->vcpu->last_exit != EXIT_TDVMCALL)
-		return;
 	for (unsigned i = TDX_RDX; i < TDX_GPR_COUNT; i++)
 		if (mask >> i & 1)
 			gpr[i] = call->gpr[i];
 	gpr[TDX_RAX] = TDX_SUCCESS;
+}
+
+/* The last exit may have left a TDCALL for this entry to complete. */
+static void finish_tdcall(struct call *call, struct vp *vp, uint64_t flags)
+{
+	if (vp->vcpu->last_exit == EXIT_TDVMCALL)
+		finish_vmcall(call, vp);
+	else if (flags & ENTER_HINT)
+		vp->state->gpr[TDX_RAX] |= HOST_RECOVERABILITY_HINT;
 	vp->vcpu->last_exit = EXIT_ASYNC_FAULT;
 }
 
@@ -284,7 +294,7 @@ static uint64_t enter(struct call *call, struct vp *vp, uint64_t flags)
 		leave_epoch(vp);
 		return extended_state_failed(call, vp);
 	}
-	finish_vmcall(call, vp);
+	finish_tdcall(call, vp, flags);
 	atomic_store(&vp->vcpu->state, VCPU_ACTIVE);
 	vp->vcpu->launched = true;
 	lock_release(&vp->td.cs->op_state_lock, vp->td.op_state_lock);
