@@ -7,6 +7,9 @@
  * Both are TDH.MEM.PAGE.ADDed and TDH.MR.EXTENDed in ascending GPA order: parameter page
  * first. All other private memory is pending when the TD starts. Files lie in
  * shared memory, read-only for the TD, at the GPAs of the parameter page.
+ *
+ * tdboot extends RTMR[1] with the kernel's digest, then RTMR[2] with the initrd's and the
+ * command line's, in this order; a file of length 0 is not extended.
  */
 #pragma once
 

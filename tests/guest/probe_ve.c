@@ -116,7 +116,8 @@ static bool ve_on_mmio(void)
 	trap_skip = 0;
 	return tap_equal("#VE count", trap_ve_count - before, 1) &&
 	       tap_equal("reason", trap_ve.reason, REASON_MMIO) &&
-	       tap_equal("GPA", trap_ve.gpa, TD_SHARED_BIT | TD_PCI_ECAM_BASE);
+	       tap_equal("GPA", trap_ve.gpa, TD_SHARED_BIT | TD_PCI_ECAM_BASE) &&
+	       tap_equal("linear address", trap_ve.linear, SHARED_VIEW + TD_PCI_ECAM_BASE);
 }
 
 static bool no_ve_info_left(void)
@@ -184,7 +185,7 @@ const struct probe_test ve_tests[] = {
 	{"RDMSR and WRMSR of APIC_BASE give #VE", ve_on_msr},
 	{"RDMSR of SMM_MONITOR_CTL gives #GP", gp_on_forbidden_msr},
 	{"HLT gives #VE", ve_on_hlt},
-	{"a read of shared MMIO gives #VE with its GPA", ve_on_mmio},
+	{"a read of shared MMIO gives #VE with its addresses", ve_on_mmio},
 	{"VE_INFO can be read once", no_ve_info_left},
 	{"TDVMCALL CPUID 0x40000000 says KVMKVMKVM", vmcall_cpuid},
 	{"TDVMCALL RDMSR answers APIC_BASE and refuses the unknown", vmcall_msr},
