@@ -170,7 +170,7 @@ static void describe(void)
 	info.build_date = (uint32_t)g->build_date;
 	info.features0 = g->features0;
 	info.cmr_count = g->cmr_count;
-	log_info("module %u.%u.%02u, build %x, features %#llx", info.major, info.minor,
+	log_info("module %u.%u.%02u, build %u, features %#llx", info.major, info.minor,
 		 info.update, info.build_date, (unsigned long long)info.features0);
 	for (unsigned i = 0; i < g->cmr_count; i++)
 		log_info("CMR: [0x%llx, 0x%llx)", (unsigned long long)g->cmrs[i].base.raw,

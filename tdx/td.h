@@ -87,6 +87,9 @@ struct td {
 	bool is_reclaim_started;
 	atomic_uint_least64_t teardown_total, teardown_done; /* pages to reclaim, reclaimed */
 	atomic_uint_least64_t quarantined_bytes; /* what the module would not give back */
+	struct spinlock returned_lock;
+	struct td_returned *returned;         /* frames that wait for td_write_back() */
+	atomic_uint_least64_t returned_bytes; /* of them; still charged to the TD */
 };
 
 /*
@@ -158,6 +161,13 @@ MUST_CHECK enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level
  */
 MUST_CHECK enum status td_unmap_private_begin(struct td *td, gpa_t at, uint64_t size);
 MUST_CHECK enum status td_unmap_private_commit(struct td *td, gpa_t at, uint64_t size);
+
+/*
+ * Frames that left the Secure EPT wait until their cache lines, dirty under the TD's key, are
+ * written back: PAGE.WBINVD of up to `budget` 4K pages, from an idle CPU. *done when none
+ * waits. Memory that is short and the end of the TD do it, too. STATUS_BUSY.
+ */
+MUST_CHECK enum status td_write_back(struct td *td, unsigned budget, bool *done);
 
 /* Shared -> private in td->map, after vm/ unmapped the shared pages; pages appear by
  * td_populate/fault. */

@@ -8,6 +8,20 @@
 
 static const mirror_entry_t free_entry = {MIRROR_FREE};
 
+/* A frame for the module; memory that waits for its write-back is called in before giving up.
+ */
+static enum status take_frame(struct td *td, enum page_level level, enum frame_owner owner,
+			      hpa_t *out)
+{
+	enum status s = td_frame_take(level, owner, out);
+	bool done;
+
+	if (s != STATUS_NO_MEMORY || atomic_load(&td->returned_bytes) == 0)
+		return s;
+	s = td_write_back(td, UINT32_MAX, &done);
+	return s ? s : td_frame_take(level, owner, out);
+}
+
 /* Puts a Secure EPT page below a free entry. */
 static enum status add_table(struct td *td, struct sept_slot slot)
 {
@@ -20,7 +34,7 @@ static enum status add_table(struct td *td, struct sept_slot slot)
 	if (sept_claim(slot, free_entry))
 		return STATUS_BUSY;
 	node = sept_node_alloc(slot);
-	st = node ? td_frame_take(LEVEL_4K, FRAME_SEPT, &page) : STATUS_NO_MEMORY;
+	st = node ? take_frame(td, LEVEL_4K, FRAME_SEPT, &page) : STATUS_NO_MEMORY;
 	if (st) {
 		sept_node_free(node);
 		sept_commit(&td->sept, slot, free_entry);
@@ -82,7 +96,7 @@ static enum status install(struct td *td, gpa_t at, enum page_level level)
 	/* Only now: an unmap that began before the claim is seen here, a later one sees the
 	 * claim. */
 	st = td_is_unmapping(td, at) ? STATUS_BUSY
-				     : td_frame_take(level, FRAME_TD_PRIVATE, &frame);
+				     : take_frame(td, level, FRAME_TD_PRIVATE, &frame);
 	if (st) {
 		sept_commit(&td->sept, slot, free_entry);
 		return st;

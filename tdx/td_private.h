@@ -34,6 +34,17 @@ void td_frame_flush(hpa_t at, uint64_t size);
 /* Takes a frame back that the module released: full-line reset, then free. */
 void td_frame_return(hpa_t at, uint64_t size);
 
+/*
+ * The record of a frame that waits for td_write_back(): allocated before the frame is removed,
+ * so that nothing can fail afterwards. NULL without memory; td_returned_put() takes it over.
+ */
+struct td_returned *td_returned_alloc(void);
+void td_returned_free(struct td_returned *r);
+void td_returned_put(struct td *td, struct td_returned *r, hpa_t frame, uint64_t size);
+
+/* At the TD's end: CACHE.WB has done it for all of them, or the key is lost. */
+void td_returned_end(struct td *td);
+
 /* A frame that may still be the module's: never used again. */
 void td_frame_quarantine(struct td *td, hpa_t at, uint64_t size, const char *what);
 

@@ -291,6 +291,7 @@ static void start(struct td *td)
 	atomic_store(&td->teardown_total, total);
 	td->is_reclaim_started = true;
 	td_measured_region_end(td);
+	td_returned_end(td);
 }
 
 static bool reclaim_all(struct td *td, unsigned *budget)

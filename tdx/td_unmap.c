@@ -3,8 +3,6 @@
  * in between. */
 #define LOG_TAG "tdx"
 
-#include "core/hw.h"
-#include "tdx/keyid.h"
 #include "tdx/td_private.h"
 
 /* One range at a time per TD. STATUS_OK also when this very range is under way already. */
@@ -100,49 +98,34 @@ enum status td_unmap_private_begin(struct td *td, gpa_t at, uint64_t size)
 	return s;
 }
 
-/* The TD lives on with its key: what the caches hold of the page must be written back with it.
- */
-static enum status write_back(struct td *td, hpa_t frame, uint64_t size)
-{
-	for (uint64_t offset = 0; offset < size; offset += PAGE_SIZE) {
-		struct tdx_retry retry = {0};
-		tdx_status_t s;
-
-		do {
-			s = tdh_phymem_page_wbinvd(
-				keyid_address(hpa_add(frame, offset), td->hkid));
-		} while (td_retry(td, &retry, s));
-		if (tdx_is_error(s))
-			return STATUS_HW_FAULT;
-	}
-	return STATUS_OK;
-}
-
 static enum status remove_leaf(struct td *td, struct sept_slot slot)
 {
 	struct tdx_retry retry = {0};
 	mirror_entry_t e = sept_read(slot);
-	uint64_t size = level_size(slot.level);
+	struct td_returned *record;
 	tdx_status_t s;
 
 	if (mirror_state_of(e) != MIRROR_BLOCKED &&
 	    mirror_state_of(e) != MIRROR_PENDING_BLOCKED)
 		return STATUS_BUSY;
-	if (sept_claim(slot, e))
+	record = td_returned_alloc();
+	if (!record)
+		return STATUS_NO_MEMORY;
+	if (sept_claim(slot, e)) {
+		td_returned_free(record);
 		return STATUS_BUSY;
+	}
 	do {
 		s = tdh_mem_page_remove(td->tdr, slot.base, slot.level);
 	} while (td_retry(td, &retry, s));
 	if (tdx_is_error(s)) {
+		td_returned_free(record);
 		sept_commit(&td->sept, slot, e);
 		return tdx_code(s) == TDX_TLB_TRACKING_NOT_DONE ? STATUS_BUSY
 								: td_fail(td, s, "remove");
 	}
 	sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
-	if (write_back(td, mirror_frame_of(e), size))
-		td_frame_quarantine(td, mirror_frame_of(e), size, "write-back");
-	else
-		td_frame_return(mirror_frame_of(e), size);
+	td_returned_put(td, record, mirror_frame_of(e), level_size(slot.level));
 	return STATUS_OK;
 }
 

@@ -287,7 +287,7 @@ static void start_model(const struct hosted_config *c)
 		.first_private_keyid = PLATFORM_SHARED_KEYIDS + 1,
 		.private_keyid_count = c->private_keyids,
 		.wbinvd_blocks = c->wbinvd_blocks,
-		.build_date = 0x20240101,
+		.build_date = 20240101,
 	};
 
 	for (unsigned i = 0; i < c->cpus; i++)

@@ -129,6 +129,7 @@ static enum status read_state(void)
 static enum status live(void)
 {
 	enum status s = td_vcpu_create(&td, &vcpu, 0);
+	bool done;
 
 	if (!s)
 		s = td_vcpu_configure(&vcpu, shared, 0xf2, shared);
@@ -151,6 +152,8 @@ static enum status live(void)
 		s = unmap(SIZE_2M, SIZE_2M);
 	if (!s)
 		s = unmap(2 * SIZE_2M + 0x3000, SIZE_2M);
+	if (!s)
+		s = td_write_back(&td, UINT32_MAX, &done);
 	if (!s)
 		s = cancel_unmap();
 	return s;

@@ -81,6 +81,10 @@ static void destroy(void)
 static uint64_t free_bytes(void)
 {
 	uint64_t bytes[FRAME_OWNER_COUNT];
+	bool done;
+
+	EXPECT_EQ(td_write_back(&td, UINT32_MAX, &done), STATUS_OK);
+	EXPECT_TRUE(done);
 
 	frame_account(bytes);
 	EXPECT_EQ(bytes[FRAME_QUARANTINED], 0);
@@ -282,6 +286,44 @@ TEST(tdx_td_unmaps_a_range_with_two_cut_edges)
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 5);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 512 + 1);
 	destroy();
+}
+
+TEST(tdx_td_writes_back_later_what_an_unmap_freed)
+{
+	uint64_t bytes[FRAME_OWNER_COUNT];
+	uint64_t before;
+	bool done;
+
+	ready();
+	create_running(1);
+	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
+	unmap(0, SIZE_2M);
+	EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_WBINVD), 0);
+	EXPECT_EQ(td.returned_bytes, SIZE_2M);
+	EXPECT_EQ(td_write_back(&td, 100, &done), STATUS_OK);
+	EXPECT_TRUE(!done);
+	EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_WBINVD), 100);
+	frame_account(bytes);
+	before = bytes[FRAME_FREE];
+	EXPECT_EQ(td_write_back(&td, 412, &done), STATUS_OK);
+	EXPECT_TRUE(done);
+	frame_account(bytes);
+	EXPECT_EQ(bytes[FRAME_FREE], before + SIZE_2M);
+	destroy();
+}
+
+TEST(tdx_td_end_needs_no_write_back_of_single_pages)
+{
+	uint64_t frames;
+
+	ready();
+	frames = free_bytes();
+	create_running(1);
+	EXPECT_EQ(td_populate(&td, gpa(0), 4 * SIZE_2M), STATUS_OK);
+	unmap(0, 2 * SIZE_2M);
+	destroy();
+	EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_WBINVD), 1); /* the TDR */
+	EXPECT_EQ(free_bytes(), frames);
 }
 
 /* ---- Another vCPU runs meanwhile ---- */
