@@ -6,7 +6,6 @@
 #define ENTER_HINT               (UINT64_C(1) << 52)
 #define ENTER_RESUME_L1          (UINT64_C(1) << 53)
 #define HOST_RECOVERABILITY_HINT (UINT64_C(1) << 60) /* of a guest's RAX */
-#define MASK_GPRS                0xffffu
 #define MASK_XMMS                0xffff0000u
 #define MASK_RBP                 (1u << TDX_RBP)
 
