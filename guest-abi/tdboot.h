@@ -15,9 +15,9 @@
 
 #include <stdint.h>
 
-#define TDBOOT_IMAGE_SIZE  UINT64_C(0x10000)
-#define TDBOOT_IMAGE_GPA   UINT64_C(0xffff0000)
-#define TDBOOT_PARAMS_GPA  UINT64_C(0xfffef000)
+#define TDBOOT_IMAGE_SIZE UINT64_C(0x10000)
+#define TDBOOT_IMAGE_GPA  UINT64_C(0xffff0000)
+#define TDBOOT_PARAMS_GPA UINT64_C(0xfffef000)
 
 #define TDBOOT_MAGIC   UINT64_C(0x31746f6f62647452) /* "Rtdboot1", little endian */
 #define TDBOOT_VERSION 1U
@@ -32,7 +32,8 @@
 #define TD_PCI_ECAM_BASE UINT64_C(0xe0000000) /* bus 0 only: 1 MiB */
 #define TD_PCI_ECAM_SIZE UINT64_C(0x00100000)
 
-/* First file at this GPA (shared bit not included), each next on the following 2 MiB boundary. */
+/* First file at this GPA (shared bit not included), each next on the following 2 MiB boundary.
+ */
 #define TD_FILE_WINDOW_GPA UINT64_C(0x10000000000)
 
 enum tdboot_file_index { TDBOOT_KERNEL, TDBOOT_INITRD, TDBOOT_CMDLINE, TDBOOT_FILE_COUNT };
@@ -57,13 +58,13 @@ _Static_assert(sizeof(struct tdboot_params) == 4096, "the parameter page is one 
 
 /* R12 of ReportFatalError by tdboot; the text registers say the same in words. */
 enum tdboot_error {
-	TDBOOT_ERROR_PARAMS = 0x52440001,  /* parameter page malformed */
-	TDBOOT_ERROR_ACCEPT,               /* memory could not be accepted */
-	TDBOOT_ERROR_LAYOUT,               /* a file does not fit the memory */
+	TDBOOT_ERROR_PARAMS = 0x52440001, /* parameter page malformed */
+	TDBOOT_ERROR_ACCEPT,              /* memory could not be accepted */
+	TDBOOT_ERROR_LAYOUT,              /* a file does not fit the memory */
 	TDBOOT_ERROR_KERNEL_DIGEST,
 	TDBOOT_ERROR_INITRD_DIGEST,
 	TDBOOT_ERROR_CMDLINE_DIGEST,
-	TDBOOT_ERROR_KERNEL_FORMAT,        /* not a bzImage with a 64-bit entry */
+	TDBOOT_ERROR_KERNEL_FORMAT, /* not a bzImage with a 64-bit entry */
 	TDBOOT_ERROR_RTMR,
-	TDBOOT_ERROR_EXCEPTION,            /* an exception in tdboot or a kernel's first steps */
+	TDBOOT_ERROR_EXCEPTION, /* an exception in tdboot or a kernel's first steps */
 };
