@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* Logical processors as threads: faults in parallel, lookups during updates. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "mm/frame.h"
+#include "tdx/module.h"
+#include "tdx/td.h"
+#include "tests/fake/fake.h"
+#include "tests/hosted/hosted.h"
+#include "tests/hosted/mirror_check.h"
+#include "tests/unit/test.h"
+
+#define THREADS 4U
+#define RAM     (64 * SIZE_2M)
+
+static struct td td;
+
+static const struct td_params params = {
+	.max_vcpus = 1,
+	.tsc_khz = 1000000,
+	.ram_low_end = {RAM},
+	.ram_high_end = {UINT64_C(1) << 32},
+};
+
+static void run_threads(void *(*fn)(void *arg))
+{
+	pthread_t threads[THREADS];
+
+	for (uintptr_t i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, fn, (void *)i))
+			abort();
+	for (unsigned i = 0; i < THREADS; i++)
+		(void)pthread_join(threads[i], NULL);
+}
+
+static void create(void)
+{
+	hosted_start_ready(&hosted_default);
+	EXPECT_EQ(td_create(&td, &params), STATUS_OK);
+}
+
+static void destroy(void)
+{
+	bool done = false;
+
+	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
+	while (!done)
+		EXPECT_EQ(td_reclaim(&td, UINT32_MAX, &done), STATUS_OK);
+	EXPECT_EQ(hosted_owned_bytes(), 0);
+	EXPECT_EQ(td.quarantined_bytes, 0);
+}
+
+/* Every thread faults everywhere, in an order of its own, at 2M and at 4K. */
+static void *fault_everywhere(void *arg)
+{
+	uint64_t cpu = (uintptr_t)arg;
+
+	(void)fake_set_this_cpu((unsigned)cpu);
+	for (uint64_t i = 0; i < RAM / SIZE_2M; i++) {
+		uint64_t region = (i * 17 + cpu * 16) % (RAM / SIZE_2M);
+		gpa_t at = gpa(region * SIZE_2M + cpu * 0x5000);
+		enum page_level limit = region % 8 == 0 ? LEVEL_4K : LEVEL_2M;
+		enum status s = STATUS_BUSY;
+
+		for (unsigned tries = 0; s == STATUS_BUSY && tries < 1000; tries++)
+			s = td_resolve_fault(&td, at, limit);
+		EXPECT_EQ(s, STATUS_OK);
+	}
+	return NULL;
+}
+
+TEST(tdx_threads_fault_in_parallel_and_the_mirror_agrees)
+{
+	create();
+	run_threads(fault_everywhere);
+	for (uint64_t at = 0; at < RAM; at += SIZE_2M) {
+		struct sept_slot slot = sept_find(&td.sept, gpa(at), LEVEL_4K);
+
+		EXPECT_TRUE(mirror_is_leaf(sept_read(slot)));
+	}
+	mirror_check(&td);
+	destroy();
+}
+
+enum step { BEGIN, COMMIT, BACK, POPULATE, STEPS };
+
+static enum status do_step(enum step step, gpa_t at, uint64_t size)
+{
+	switch (step) {
+	case BEGIN:
+		return td_unmap_private_begin(&td, at, size);
+	case COMMIT:
+		return td_unmap_private_commit(&td, at, size);
+	case BACK:
+		return td_mark_private(&td, at, size);
+	case POPULATE:
+		return td_populate(&td, at, size);
+	case STEPS:
+		break;
+	}
+	return STATUS_BAD_ARG;
+}
+
+/* Each thread turns its own quarter to shared and back, edges and all, while the others do. */
+static void *convert_back_and_forth(void *arg)
+{
+	uint64_t cpu = (uintptr_t)arg;
+	unsigned seed = (unsigned)cpu + 1;
+
+	(void)fake_set_this_cpu((unsigned)cpu);
+	for (unsigned i = 0; i < 60; i++) {
+		gpa_t at =
+			gpa(cpu * (RAM / THREADS) + (uint64_t)rand_r(&seed) % 2048 * SIZE_4K);
+		uint64_t size = ((uint64_t)rand_r(&seed) % 1024 + 1) * SIZE_4K;
+
+		for (enum step step = BEGIN; step < STEPS; step++) {
+			enum status s = STATUS_BUSY;
+
+			for (unsigned tries = 0; s == STATUS_BUSY && tries < 100000; tries++) {
+				s = do_step(step, at, size);
+				(void)sched_yield();
+			}
+			EXPECT_EQ(s, STATUS_OK);
+		}
+	}
+	return NULL;
+}
+
+TEST(tdx_threads_convert_in_parallel_and_the_mirror_agrees)
+{
+	create();
+	EXPECT_EQ(td_populate(&td, gpa(0), RAM), STATUS_OK);
+	run_threads(convert_back_and_forth);
+	mirror_check(&td);
+	EXPECT_EQ(sept_present_bytes(&td.sept), RAM);
+	destroy();
+}
+
+/* ---- The map under readers ---- */
+
+static struct gpa_map map;
+static atomic_bool stop;
+static atomic_uint wrong;
+
+/* Page 0 of each region stays private and page 511 shared, whatever happens between them. */
+static void *look_at_the_map(void *arg)
+{
+	unsigned seed = (unsigned)(uintptr_t)arg + 7;
+	enum page_level level;
+
+	if (arg == NULL) {
+		for (unsigned i = 0; i < 20000; i++) {
+			uint64_t region = (uint64_t)rand_r(&seed) % 512 * SIZE_2M;
+			uint64_t first = (uint64_t)rand_r(&seed) % 510 + 1;
+			uint64_t count = (uint64_t)rand_r(&seed) % (511 - first) + 1;
+
+			EXPECT_EQ(gpa_map_set(&map, gpa(region + first * SIZE_4K),
+					      count * SIZE_4K,
+					      i % 2 ? GPA_SHARED : GPA_PRIVATE),
+				  STATUS_OK);
+			EXPECT_EQ(gpa_map_set(&map, gpa(SIZE_1G), SIZE_1G, i / 2 % 2),
+				  STATUS_OK);
+		}
+		atomic_store(&stop, true);
+		return NULL;
+	}
+	while (!atomic_load(&stop)) {
+		uint64_t region = (uint64_t)rand_r(&seed) % 512 * SIZE_2M;
+
+		if (gpa_map_lookup(&map, gpa(region), &level) != GPA_PRIVATE ||
+		    gpa_map_lookup(&map, gpa(region + SIZE_2M - SIZE_4K), &level) != GPA_SHARED)
+			atomic_fetch_add(&wrong, 1);
+		(void)gpa_map_lookup(&map, gpa(SIZE_1G + region), &level);
+		if (level != LEVEL_1G)
+			atomic_fetch_add(&wrong, 1);
+	}
+	return NULL;
+}
+
+TEST(tdx_threads_read_a_map_that_changes)
+{
+	EXPECT_EQ(gpa_map_init(&map, gpa(2 * SIZE_1G)), STATUS_OK);
+	for (uint64_t at = 0; at < SIZE_1G; at += SIZE_2M)
+		EXPECT_EQ(gpa_map_set(&map, gpa(at + SIZE_2M - SIZE_4K), SIZE_4K, GPA_SHARED),
+			  STATUS_OK);
+	run_threads(look_at_the_map);
+	EXPECT_EQ(wrong, 0);
+	gpa_map_destroy(&map);
+}
