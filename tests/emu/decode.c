@@ -297,6 +297,24 @@ bool insn_decode(const struct gview *g, const uint64_t gpr[16], struct insn *in)
 	return !c.bad;
 }
 
+bool insn_guess_operand(const struct gview *g, const uint64_t gpr[16], uint64_t *linear)
+{
+	uint64_t base = vmcb_is_64bit(g->vmcb) ? 0 : g->vmcb->cs.base;
+	struct insn in;
+	struct cursor c = {.g = g, .gpr = gpr, .in = &in};
+
+	if (insn_decode(g, gpr, &in)) {
+		*linear = in.linear;
+		return in.linear != 0;
+	}
+	memset(&in, 0, sizeof(in));
+	in.count = (unsigned)gview_read(g, base + g->vmcb->rip, in.bytes, sizeof(in.bytes));
+	decode_opcode(&c);
+	decode_modrm(&c);
+	*linear = in.linear + (c.rip_relative ? g->vmcb->rip + c.at : 0);
+	return !c.bad && in.mod != 3;
+}
+
 unsigned insn_operand_size(const struct gview *g, const struct insn *in)
 {
 	if (in->map == MAP_ONE && (in->opcode & 1) == 0)

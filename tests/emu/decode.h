@@ -40,5 +40,12 @@ static inline bool vmcb_is_64bit(const struct vmcb *v)
  */
 bool insn_decode(const struct gview *g, const uint64_t gpr[16], struct insn *in);
 
+/*
+ * Where the memory operand of the instruction at RIP is if it has a ModRM byte, as
+ * nearly all have; a guess for opcodes that insn_decode() does not know. A RIP-
+ * relative address may be a few bytes off.
+ */
+bool insn_guess_operand(const struct gview *g, const uint64_t gpr[16], uint64_t *linear);
+
 /* Bytes of the operand of a MOV: 1, 2, 4 or 8. */
 unsigned insn_operand_size(const struct gview *g, const struct insn *in);

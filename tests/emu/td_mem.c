@@ -71,6 +71,39 @@ static bool fill_private(struct td_run *r, uint64_t gpa)
 	return mapped;
 }
 
+static bool is_at(const struct gview *g, uint64_t linear, uint64_t gpa)
+{
+	uint64_t at;
+
+	return gview_translate(g, linear, &at) && ((at ^ gpa) & ~(PAGE - 1)) == 0;
+}
+
+/*
+ * SVM tells no linear address, VMX does, and Linux judges #VEs by it. What the
+ * instruction may have accessed is tried until one of it translates to `gpa`.
+ */
+static bool find_linear(struct td_run *r, uint64_t gpa, uint64_t *gla)
+{
+	static const uint8_t implicit[] = {TDX_RSI, TDX_RDI, TDX_RSP};
+	struct gview g = td_view(r);
+	uint64_t linear = r->vmcb->rip;
+
+	if ((r->vmcb->exit_info1 & NPF_FINAL) == 0)
+		return false;
+	if ((r->vmcb->exit_info1 & NPF_FETCH) == 0) {
+		bool found = insn_guess_operand(&g, r->gpr, &linear) && is_at(&g, linear, gpa);
+
+		for (unsigned i = 0; !found && i < sizeof(implicit); i++) {
+			linear = r->gpr[implicit[i]];
+			found = is_at(&g, linear, gpa);
+		}
+		if (!found)
+			return false;
+	}
+	*gla = (linear & ~(PAGE - 1)) | (gpa & (PAGE - 1));
+	return true;
+}
+
 static void report_violation(struct td_run *r, uint64_t gpa, unsigned perms)
 {
 	uint64_t info = r->vmcb->exit_info1;
@@ -80,12 +113,11 @@ static void report_violation(struct td_run *r, uint64_t gpa, unsigned perms)
 		qualification |= QUAL_FETCH;
 	else
 		qualification |= (info & NPF_WRITE) != 0 ? QUAL_WRITE : QUAL_READ;
-	qualification |= QUAL_GLA_VALID | ((info & NPF_FINAL) != 0 ? QUAL_GLA_FINAL : 0);
+	if (find_linear(r, gpa, &r->exit->gla))
+		qualification |= QUAL_GLA_VALID | QUAL_GLA_FINAL;
 	r->exit->reason = EXIT_EPT_VIOLATION;
 	r->exit->qualification = qualification;
 	r->exit->gpa = gpa;
-	/* SVM tells no linear address; for a fetch it is known. */
-	r->exit->gla = (info & NPF_FETCH) != 0 ? r->vmcb->rip : 0;
 }
 
 /* A convertible violation becomes #VE unless it hit while an event was delivered. */
