@@ -80,15 +80,17 @@ static void arm_deadline(uint64_t ms)
 }
 
 /* The LAPIC timer counts at the frequency of CPUID 0x15's crystal. */
-static void arm_one_shot(uint64_t ms)
+static void start_count(uint32_t lvt, uint64_t ms)
 {
 	uint32_t r[4];
 
 	cpuid(0x15, 0, r);
-	td_wrmsr(X2APIC_LVT_TIMER, VECTOR_TIMER);
+	td_wrmsr(X2APIC_LVT_TIMER, lvt);
 	td_wrmsr(X2APIC_TIMER_DIVIDE, DIVIDE_BY_1);
 	td_wrmsr(X2APIC_TIMER_INITIAL, ms * (uint64_t)(r[2] / 1000));
 }
+
+static void arm_one_shot(uint64_t ms) { start_count(VECTOR_TIMER, ms); }
 
 /* One interrupt, not before its time; TSC and timer may differ by a percent. */
 static bool fires_once_in_time(void (*arm)(uint64_t ms))
@@ -132,8 +134,7 @@ static bool masked_timer_is_silent(void)
 	unsigned before = trap_interrupts[VECTOR_TIMER];
 	uint64_t until;
 
-	arm_one_shot(SHORT_MS);
-	td_wrmsr(X2APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
+	start_count(LVT_MASKED | VECTOR_TIMER, SHORT_MS);
 	until = rdtsc() + 3 * SHORT_MS * probe_tsc_per_ms();
 	sti();
 	while (rdtsc() < until)
