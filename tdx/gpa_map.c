@@ -35,17 +35,21 @@ struct gpa_mixed_gib {
 #define READ(x)     atomic_load_explicit(&(x), memory_order_relaxed)
 #define WRITE(x, v) atomic_store_explicit(&(x), (v), memory_order_relaxed)
 
+/* Pointers to objects: a reader that gets one sees the object as it was made. */
+#define FOLLOW(x)     atomic_load_explicit(&(x), memory_order_acquire)
+#define PUBLISH(x, v) atomic_store_explicit(&(x), (v), memory_order_release)
+
 /* ---- Spare objects ---- */
 
 struct spare {
-	struct spare *next;
+	_Atomic(struct spare *) next;
 };
 
 static void *spare_take(void **list)
 {
 	struct spare *s = *list;
 
-	*list = s->next;
+	*list = READ(s->next);
 	return s;
 }
 
@@ -53,7 +57,7 @@ static void spare_put(void **list, void *object)
 {
 	struct spare *s = object;
 
-	s->next = *list;
+	WRITE(s->next, *list);
 	*list = s;
 }
 
@@ -61,7 +65,7 @@ static bool spare_reserve(void **list, uint64_t *held, unsigned count, size_t si
 {
 	unsigned have = 0;
 
-	for (struct spare *s = *list; s && have < count; s = s->next)
+	for (struct spare *s = *list; s && have < count; s = READ(s->next))
 		have++;
 	for (; have < count; have++) {
 		void *object = heap_alloc(size);
@@ -77,7 +81,7 @@ static bool spare_reserve(void **list, uint64_t *held, unsigned count, size_t si
 static void spare_free(void *list)
 {
 	for (struct spare *s = list; s;) {
-		struct spare *next = s->next;
+		struct spare *next = READ(s->next);
 
 		heap_free(s);
 		s = next;
@@ -126,9 +130,9 @@ static struct bitmap *bitmap_create(struct gpa_map *map, struct gpa_mixed_gib *g
 		map->tables_used++;
 		for (unsigned i = 0; i < RANGES_PER_GIB; i++)
 			WRITE(table->range[i], NULL);
-		WRITE(gib->table, table);
+		PUBLISH(gib->table, table);
 	}
-	WRITE(table->range[range], bitmap);
+	PUBLISH(table->range[range], bitmap);
 	state_set(gib, range, STATE_MIXED);
 	return bitmap;
 }
@@ -223,7 +227,7 @@ static struct gpa_mixed_gib *gib_split(struct gpa_map *map, uint64_t index)
 	for (unsigned i = 0; i < STATE_WORDS; i++)
 		WRITE(gib->state[i], fill);
 	WRITE(gib->table, NULL);
-	WRITE(map->gibs[index], (uintptr_t)gib);
+	PUBLISH(map->gibs[index], (uintptr_t)gib);
 	return gib;
 }
 
@@ -381,7 +385,7 @@ enum status gpa_map_set(struct gpa_map *map, gpa_t at, uint64_t size, enum gpa_k
  */
 static enum gpa_kind look(const struct gpa_map *map, gpa_t at, enum page_level *uniform)
 {
-	uintptr_t gib = READ(map->gibs[at.raw / SIZE_1G]);
+	uintptr_t gib = FOLLOW(map->gibs[at.raw / SIZE_1G]);
 	unsigned range = (unsigned)(at.raw % SIZE_1G / SIZE_2M);
 	unsigned page = (unsigned)(at.raw % SIZE_2M / SIZE_4K);
 	struct bitmap_table *table;
@@ -396,8 +400,8 @@ static enum gpa_kind look(const struct gpa_map *map, gpa_t at, enum page_level *
 	if (!(state & STATE_MIXED))
 		return (enum gpa_kind)state;
 	*uniform = LEVEL_4K;
-	table = READ(mixed(gib)->table);
-	bitmap = table ? READ(table->range[range]) : NULL;
+	table = FOLLOW(mixed(gib)->table);
+	bitmap = table ? FOLLOW(table->range[range]) : NULL;
 	if (!bitmap)
 		return GPA_PRIVATE;
 	return READ(bitmap->word[page / 64]) >> page % 64 & 1 ? GPA_SHARED : GPA_PRIVATE;
