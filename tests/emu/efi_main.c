@@ -21,6 +21,17 @@ typedef void (*core_start_fn)(const struct boot_args *args, const struct l1_star
 void efi_enter_core(core_start_fn enter, const struct boot_args *args, struct l1_start *start)
 	__attribute__((visibility("hidden")));
 
+enum {
+	DT_NULL = 0,
+	DT_RELA = 7,
+	DT_RELASZ = 8,
+};
+
+struct elf_dyn {
+	uint64_t tag, value;
+};
+
+extern const struct elf_dyn _DYNAMIC[] __attribute__((visibility("hidden")));
 extern char ImageBase[] __attribute__((visibility("hidden")));
 
 static struct boot_args args;
@@ -131,6 +142,17 @@ static uint64_t find_rsdp(EFI_SYSTEM_TABLE *st)
 	return 0;
 }
 
+/* The linker's own table; the image is linked at 0. */
+static void find_relocations(struct image *image)
+{
+	for (const struct elf_dyn *d = _DYNAMIC; d->tag != DT_NULL; d++) {
+		if (d->tag == DT_RELA)
+			image->rela = (const void *)(image->at + d->value);
+		if (d->tag == DT_RELASZ)
+			image->rela_size = d->value;
+	}
+}
+
 static void read_options(EFI_FILE_HANDLE root)
 {
 	static CHAR16 name[] = L"\\EFI\\BOOT\\tdxemu.cfg";
@@ -164,6 +186,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 {
 	EFI_LOADED_IMAGE *self;
 	EFI_FILE_HANDLE root;
+	struct image self_image;
 	uint64_t original = (uint64_t)ImageBase;
 	uint64_t core;
 
@@ -175,13 +198,15 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	read_memory_map();
 	args.rsdp = find_rsdp(st);
 	args.image_size = (self->ImageSize + 4095) & ~4095ULL;
+	self_image = (struct image){.at = original, .size = args.image_size};
+	find_relocations(&self_image);
 	args.trampoline = reserve(LOW_LIMIT, 1, EfiBootServicesData);
 	args.carve_base = reserve_carve();
 	if (args.carve_base == 0 || args.trampoline == 0) {
 		Print(L"tdxemu: no 32 MiB of memory below 4 GiB\r\n");
 		return EFI_OUT_OF_RESOURCES;
 	}
-	relocate_image(original, args.carve_base, args.image_size);
+	relocate_image(&self_image, args.carve_base);
 	core = (uint64_t)core_start - original + args.carve_base;
 	efi_enter_core((core_start_fn)core, &args, &start);
 	return start_l1(image, self->DeviceHandle);

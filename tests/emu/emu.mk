@@ -47,7 +47,7 @@ $(B)/emu/tdxemu.efi: $(B)/emu/tdxemu.so
 
 $(B)/emu/tdxemu.elf: $(EMU_CORE_OBJ) $(EMU_MB2_OBJ) tests/emu/mb2.ld
 	@echo '  LD   $@'
-	$(Q)$(LD) -nostdlib -pie --no-dynamic-linker -z noexecstack --no-undefined -z max-page-size=4096 \
+	$(Q)$(LD) -nostdlib -pie --no-dynamic-linker -z noexecstack --no-undefined -z max-page-size=4096 --no-warn-rwx-segments \
 	  -T tests/emu/mb2.ld $(EMU_CORE_OBJ) $(EMU_MB2_OBJ) -o $@
 
 -include $(EMU_CORE_OBJ:.o=.d) $(EMU_EFI_OBJ:.o=.d) $(EMU_MB2_OBJ:.o=.d)
