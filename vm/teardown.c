@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "core/hw.h"
 #include "core/log.h"
 #include "mm/frame.h"
 #include "vm/console.h"
@@ -41,7 +42,19 @@ static struct vm *take_dying(void)
 	return NULL;
 }
 
-bool teardown_reclaim_some(unsigned pages)
+/* The module's part of the TD is gone, or out of reach. */
+static void end_reclaim(struct vm *vm, enum status s)
+{
+	if (s != STATUS_OK)
+		log_error("%s: pages could not be reclaimed: %s", vm->config.name,
+			  status_name(s));
+	else
+		log_info("%s: all memory is back", vm->config.name);
+	atomic_store(&vm->teardown, TEARDOWN_DONE);
+}
+
+/* Page by page: a large one can take long, where its lines are reset one trap at a time. */
+bool teardown_reclaim_until(uint64_t tsc)
 {
 	struct vm *vm = take_dying();
 	bool done = false;
@@ -49,17 +62,13 @@ bool teardown_reclaim_some(unsigned pages)
 
 	if (vm == NULL)
 		return false;
-	s = td_reclaim(&vm->td, pages, &done);
-	if (s == STATUS_OK && !done) {
+	do {
+		s = td_reclaim(&vm->td, 1, &done);
+	} while (s == STATUS_OK && !done && hw_rdtsc() < tsc);
+	if (s == STATUS_OK && !done)
 		put_dying(vm);
-		return true;
-	}
-	if (s != STATUS_OK)
-		log_error("%s: pages could not be reclaimed: %s", vm->config.name,
-			  status_name(s));
 	else
-		log_info("%s: all memory is back", vm->config.name);
-	atomic_store(&vm->teardown, TEARDOWN_DONE);
+		end_reclaim(vm, s);
 	return true;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "vm/object.h"
 
@@ -11,11 +12,13 @@ void teardown_bsp_work(void);
 
 /*
  * BSP: stops and flushes all vCPUs, gives back shared memory and the KeyID, leaves the
- * pages to teardown_reclaim_some(). Works at every stage of vm_create(). STATUS_HW_FAULT when
+ * pages to teardown_reclaim_until(). Works at every stage of vm_create(). STATUS_HW_FAULT when
  * the module refused: what it still holds is lost, counted as quarantined, and logged.
  */
 MUST_CHECK enum status teardown_begin(struct vm *vm);
 
-/* Any CPU: reclaims up to `pages` pages of some dying TD; false when there is none to work on.
+/*
+ * Any CPU: reclaims pages of some dying TD until `tsc` or, if that is past, one page; false
+ * when there is no TD to work on.
  */
-bool teardown_reclaim_some(unsigned pages);
+bool teardown_reclaim_until(uint64_t tsc);

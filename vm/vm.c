@@ -18,7 +18,7 @@
 #include "vm/teardown.h"
 #include "vm/vcpu.h"
 
-#define RECLAIM_PAGES   256U
+#define RECLAIM_US      1000U /* between two looks at the mailbox */
 #define SHUTDOWN_US_MAX UINT64_C(60000000)
 
 /* CPU of the next vCPU: round robin, the BSP with its shell last. */
@@ -166,7 +166,7 @@ static void finish_reclaim_until(uint64_t deadline_us)
 {
 	while (is_any_dying() && timer_now_us() < deadline_us) {
 		oncpu_drain();
-		if (!teardown_reclaim_some(RECLAIM_PAGES))
+		if (!teardown_reclaim_until(hw_rdtsc() + timer_us_to_tsc(RECLAIM_US)))
 			hw_pause();
 	}
 	registry_free_dead();
