@@ -61,6 +61,12 @@ enum {
 
 #define SMRR_MASK_LOCKED (UINT64_C(1) << 10) /* and not valid: there is no SMM here */
 
+/* Locked, enabled; KeyID bits, one of which tells TDX's half; AES-XTS-128, also with integrity.
+ */
+#define TME_ACTIVATE                                                                           \
+	(UINT64_C(3) | (uint64_t)EMU_KEYID_BITS << 32 | UINT64_C(1) << 36 | UINT64_C(3) << 48)
+#define TME_CAPABILITY (UINT64_C(5) | (uint64_t)EMU_KEYID_BITS << 32 | UINT64_C(63) << 36)
+
 #define PERF_FULL_WIDTH (UINT64_C(1) << 13)
 
 #define FEATURE_LOCKED (UINT64_C(1) << 0)
@@ -137,13 +143,6 @@ void l1_msr_reset(struct lp *lp)
 	l1_mc_reset(lp);
 }
 
-static uint64_t tme_activate(void)
-{
-	/* Locked, enabled; KeyID bits, of which one tells TDX's half; AES-XTS-128 with
-	 * integrity too. */
-	return 3 | (uint64_t)EMU_KEYID_BITS << 32 | UINT64_C(1) << 36 | UINT64_C(3) << 48;
-}
-
 static uint64_t seamrr_mask(void)
 {
 	uint64_t mask = ~(emu.platform.seamrr.size - 1) & ((UINT64_C(1) << EMU_PA_BITS) - 1);
@@ -151,8 +150,68 @@ static uint64_t seamrr_mask(void)
 	return mask | 1 << 10 | (emu.seamrr_disabled ? 0 : 1 << 11);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): flat table */
-static bool read_listed(struct lp *lp, uint32_t msr, uint64_t *value)
+/* MSRs that always read the same. */
+static const struct {
+	uint32_t msr;
+	uint64_t value;
+} constants[] = {
+	{MSR_PLATFORM_ID, 0},
+	{MSR_FEATURE_CONTROL, FEATURE_LOCKED | FEATURE_VMX | FEATURE_LMCE},
+	{MSR_KEYID_PARTITIONING, (uint64_t)EMU_PRIVATE_KEYIDS << 32 | EMU_MKTME_KEYIDS},
+	{MSR_MICROCODE_REVISION, UINT64_C(0x2b000461) << 32},
+	{MSR_INTR_PENDING, 0},
+	{MSR_SMM_MONITOR_CTL, 0},
+	{MSR_MISC_PACKAGE_CTLS, 1},    /* energy filtering on */
+	{MSR_XAPIC_DISABLE_STATUS, 1}, /* as the module demands; both modes work all the same */
+	{MSR_PLATFORM_INFO, 0},
+	{MSR_CORE_CAPABILITIES, 0},
+	{MSR_ARCH_CAPABILITIES, ARCH_CAPABILITIES},
+	{MSR_SMRR_BASE, 0},
+	{MSR_SMRR_MASK, SMRR_MASK_LOCKED},
+	{MSR_PERF_CAPABILITIES, PERF_FULL_WIDTH},
+	{MSR_TME_CAPABILITY, TME_CAPABILITY},
+	{MSR_TME_ACTIVATE, TME_ACTIVATE},
+};
+
+static bool read_constant(uint32_t msr, uint64_t *value)
+{
+	if (msr >= MSR_VMX_FIRST && msr <= MSR_VMX_LAST) {
+		*value = vmx_capability[msr - MSR_VMX_FIRST];
+		return true;
+	}
+	for (unsigned i = 0; i < sizeof(constants) / sizeof(constants[0]); i++) {
+		if (constants[i].msr == msr) {
+			*value = constants[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What belongs to the machine as it was started. */
+static bool read_platform(uint32_t msr, uint64_t *value)
+{
+	switch (msr) {
+	case MSR_WBINVDP:
+	case MSR_WBNOINVDP:
+		*value = emu.platform.wbinvd_blocks;
+		return true;
+	case MSR_MTRRCAP:
+		*value = insn_rdmsr(MSR_MTRRCAP) | MTRRCAP_SMRR | MTRRCAP_SMRR_LOCK |
+			 MTRRCAP_SEAMRR;
+		return true;
+	case MSR_SEAMRR_BASE:
+		*value = emu.platform.seamrr.base | (emu.seamrr_disabled ? 0 : 1 << 3);
+		return true;
+	case MSR_SEAMRR_MASK:
+		*value = seamrr_mask();
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool read_own(struct lp *lp, uint32_t msr, uint64_t *value)
 {
 	switch (msr) {
 	case MSR_TSC:
@@ -161,43 +220,11 @@ static bool read_listed(struct lp *lp, uint32_t msr, uint64_t *value)
 	case MSR_APIC_BASE:
 		*value = lp->apic.base;
 		return true;
-	case MSR_FEATURE_CONTROL:
-		*value = FEATURE_LOCKED | FEATURE_VMX | FEATURE_LMCE;
-		return true;
 	case MSR_TSC_ADJUST:
 		*value = lp->tsc_adjust;
 		return true;
 	case MSR_SPEC_CTRL:
 		*value = lp->spec_ctrl;
-		return true;
-	case MSR_KEYID_PARTITIONING:
-		*value = (uint64_t)EMU_PRIVATE_KEYIDS << 32 | EMU_MKTME_KEYIDS;
-		return true;
-	case MSR_MICROCODE_REVISION:
-		*value = UINT64_C(0x2b000461) << 32;
-		return true;
-	case MSR_WBINVDP:
-	case MSR_WBNOINVDP:
-		*value = emu.platform.wbinvd_blocks;
-		return true;
-	case MSR_PLATFORM_ID:
-	case MSR_INTR_PENDING:
-	case MSR_SMM_MONITOR_CTL:
-	case MSR_PLATFORM_INFO:
-	case MSR_CORE_CAPABILITIES:
-	case MSR_SMRR_BASE:
-		*value = 0;
-		return true;
-	case MSR_MISC_PACKAGE_CTLS:    /* energy filtering on */
-	case MSR_XAPIC_DISABLE_STATUS: /* as the module demands; both modes work all the same */
-		*value = 1;
-		return true;
-	case MSR_MTRRCAP:
-		*value = insn_rdmsr(MSR_MTRRCAP) | MTRRCAP_SMRR | MTRRCAP_SMRR_LOCK |
-			 MTRRCAP_SEAMRR;
-		return true;
-	case MSR_ARCH_CAPABILITIES:
-		*value = ARCH_CAPABILITIES;
 		return true;
 	case MSR_TSX_CTRL:
 		*value = lp->tsx_ctrl;
@@ -208,30 +235,11 @@ static bool read_listed(struct lp *lp, uint32_t msr, uint64_t *value)
 	case MSR_DEBUGCTL:
 		*value = lp->debugctl;
 		return true;
-	case MSR_SMRR_MASK:
-		*value = SMRR_MASK_LOCKED;
-		return true;
-	case MSR_PERF_CAPABILITIES:
-		*value = PERF_FULL_WIDTH;
-		return true;
 	case MSR_TSC_DEADLINE:
 		*value = l1_deadline_read(lp);
 		return true;
-	case MSR_TME_CAPABILITY:
-		*value = UINT64_C(1) | UINT64_C(1) << 2 | (uint64_t)EMU_KEYID_BITS << 32 |
-			 UINT64_C(63) << 36;
-		return true;
-	case MSR_TME_ACTIVATE:
-		*value = tme_activate();
-		return true;
 	case MSR_XSS:
 		*value = lp->xss;
-		return true;
-	case MSR_SEAMRR_BASE:
-		*value = emu.platform.seamrr.base | (emu.seamrr_disabled ? 0 : 1 << 3);
-		return true;
-	case MSR_SEAMRR_MASK:
-		*value = seamrr_mask();
 		return true;
 	case MSR_EFER:
 		*value = lp->l1->efer & ~EFER_SVME;
@@ -245,11 +253,8 @@ bool l1_msr_read(struct lp *lp, uint32_t msr, uint64_t *value)
 {
 	if (msr >= MSR_X2APIC_FIRST && msr <= MSR_X2APIC_LAST)
 		return l1_x2apic_read(lp, msr, value);
-	if (msr >= MSR_VMX_FIRST && msr <= MSR_VMX_LAST) {
-		*value = vmx_capability[msr - MSR_VMX_FIRST];
-		return true;
-	}
-	return l1_mc_msr_read(lp, msr, value) || read_listed(lp, msr, value);
+	return read_constant(msr, value) || read_platform(msr, value) ||
+	       read_own(lp, msr, value) || l1_mc_msr_read(lp, msr, value);
 }
 
 static bool write_efer(struct lp *lp, uint64_t value)
