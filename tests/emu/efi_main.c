@@ -77,8 +77,7 @@ static const EFI_MEMORY_DESCRIPTOR *next_above(const UINT8 *map, UINTN count, UI
 	const EFI_MEMORY_DESCRIPTOR *best = NULL;
 
 	for (UINTN i = 0; i < count; i++) {
-		const EFI_MEMORY_DESCRIPTOR *d =
-			(const EFI_MEMORY_DESCRIPTOR *)(map + i * size);
+		const EFI_MEMORY_DESCRIPTOR *d = (const void *)(map + i * size);
 
 		if (d->PhysicalStart < from || d->NumberOfPages == 0)
 			continue;
