@@ -186,8 +186,10 @@ bool td_is_private(const struct td *td, gpa_t at, enum page_level *uniform);
  */
 MUST_CHECK enum status td_release_keyid(struct td *td);
 
-/* Second half: reclaims up to `budget` pages; *done when nothing (TDR included) is left. Any
- * CPU, resumable. */
+/*
+ * Second half: reclaims up to `budget` pages (one of 2M counts as 32); *done when nothing (TDR
+ * included) is left. Any CPU, resumable.
+ */
 MUST_CHECK enum status td_reclaim(struct td *td, unsigned budget, bool *done);
 
 /* Host TSC at which the TD's virtual TSC reads `virtual_tsc`; 0 if that cannot be said. */

@@ -14,6 +14,9 @@
 /* A KeyID that was flushed after another TD's CACHE.WB began needs a cycle of its own. */
 #define MAX_FREEID_ROUNDS 4
 
+/* Of td_reclaim()'s budget, in pages of 4K. */
+#define LARGE_PAGE_COST 32
+
 /* ---- KeyID ---- */
 
 /* What stays associated is found by VPFLUSHDONE. */
@@ -195,6 +198,15 @@ static void reclaim(struct td *td, hpa_t page, enum page_level level)
 	}
 }
 
+/* Resetting 2M takes its time: one such page is worth many of 4K, so that a step stays short.
+ */
+static void charge(unsigned *budget, enum page_level level)
+{
+	unsigned cost = level == LEVEL_4K ? 1 : LARGE_PAGE_COST;
+
+	*budget = *budget > cost ? *budget - cost : 0;
+}
+
 /* The TD runs nowhere and nobody else reclaims: no claim can fail. False when the budget ends.
  */
 static bool reclaim_below(struct td *td, struct sept_node *node, enum page_level level,
@@ -211,7 +223,7 @@ static bool reclaim_below(struct td *td, struct sept_node *node, enum page_level
 			return false;
 		if (*budget == 0)
 			return false;
-		--*budget;
+		charge(budget, is_table ? LEVEL_4K : level);
 		reclaim(td, mirror_frame_of(e), is_table ? LEVEL_4K : level);
 		if (sept_claim(slot, e))
 			return false;
