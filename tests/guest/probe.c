@@ -9,6 +9,8 @@
 #include "tests/guest/tap.h"
 #include "tests/guest/td.h"
 
+#define DRAIN_MS UINT64_C(500)
+
 uint64_t probe_rsdp;
 
 static const char *command_line;
@@ -58,6 +60,16 @@ static void run_tests(const struct probe_test *tests)
 		tap_result(tests->sentence, tests->run());
 }
 
+/* The host logs the end at once, possibly into the middle of what it still has to print for us.
+ */
+static void let_console_drain(void)
+{
+	uint64_t until = rdtsc() + DRAIN_MS * probe_tsc_per_ms();
+
+	while (rdtsc() < until)
+		cpu_relax();
+}
+
 static void end_as_told(void)
 {
 	if (has_option("end=fatal"))
@@ -85,6 +97,7 @@ _Noreturn void probe_main(const uint8_t *boot_params)
 	run_tests(interrupt_tests);
 	run_tests(smp_tests);
 	tap_end();
+	let_console_drain();
 	end_as_told();
 	td_fatal("probe: power-off returned");
 }
