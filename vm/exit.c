@@ -107,7 +107,10 @@ static enum exit_action ept_violation(struct vcpu *v)
 
 static enum exit_action triple_fault(struct vcpu *v)
 {
-	vm_end(v->vm, VM_CRASHED, "vCPU %u: triple fault", v->index);
+	if (atomic_load(&v->vm->resets_itself))
+		vm_end(v->vm, VM_STOPPED, "the guest reset itself, which takes a new TD");
+	else
+		vm_end(v->vm, VM_CRASHED, "vCPU %u: triple fault", v->index);
 	return EXIT_LEAVE;
 }
 

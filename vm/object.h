@@ -90,6 +90,9 @@ struct vm {
 	enum vm_state state; /* BSP's view; `end` tells what the CPUs found */
 	struct vm_end end;
 	atomic_uint gate;
+	/* It wrote CMOS' shutdown code: Linux without EFI resets by a triple fault, after that.
+	 */
+	atomic_bool resets_itself;
 	atomic_int teardown; /* enum teardown_stage */
 	atomic_flag convert; /* one conversion of shared memory at a time */
 	hpa_t posted_page;   /* 0 = none */

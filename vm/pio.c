@@ -15,6 +15,7 @@
 /* Channel 2's output: high, so that nobody waits for it to end. */
 #define SYSTEM_B_OUT2 0x20U
 
+#define CMOS_SHUTDOWN    0x0f
 #define CMOS_REG_D       0x0d
 #define CMOS_REG_D_VALID 0x80U /* battery good; register A's "update in progress" stays 0 */
 
@@ -93,6 +94,8 @@ static void legacy_write(struct vm *vm, uint16_t port, uint32_t value)
 		uart_write_register(vm, port - PORT_COM1, (uint8_t)value);
 	else if (port == PORT_CMOS_INDEX)
 		vm->cmos_index = value & 0x7f;
+	else if (port == PORT_CMOS_DATA && vm->cmos_index == CMOS_SHUTDOWN)
+		atomic_store(&vm->resets_itself, true);
 	else if (port == TD_ACPI_SLEEP_CONTROL_PORT)
 		sleep_control(vm, value);
 	else if (asks_for_reset(port, value))

@@ -473,6 +473,17 @@ TEST(vm_triple_fault_ends_the_td)
 	expect_end(VM_CRASHED, "triple fault");
 }
 
+TEST(vm_triple_fault_after_the_shutdown_code_is_a_reset)
+{
+	STEPS({.r11 = EXIT_IO, .r12 = 1, .r13 = 1, .r14 = 0x70, .r15 = 0x8f},
+	      {.r11 = EXIT_IO, .r12 = 1, .r13 = 1, .r14 = 0x71}, {.exit = EXIT_TRIPLE_FAULT});
+
+	guest_machine();
+	guest_start(steps, count);
+	guest_rounds(2);
+	expect_end(VM_STOPPED, "the guest reset itself");
+}
+
 TEST(vm_private_access_outside_ram_ends_the_td)
 {
 	STEPS({.exit = EXIT_EPT_VIOLATION, .gpa = 0xd0000000});
