@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Private or shared, for every 4K page of a guest, small: a uniform GiB is one word, a
- * mixed GiB two bits for each of its 2M ranges, a mixed 2M a 64-byte bitmap. Bitmaps hang off
- * a table that exists only while its GiB has a mixed 2M; ranges merge on uniformity.
+ * Private or shared, for every 4K page of a guest, small. One 64-bit word says all about an
+ * extent that is alike but for one run of pages: the whole guest at first, with nothing else
+ * allocated, and each GiB when the guest has more runs than one. A GiB with more runs has two
+ * bits for each of its 2M ranges, and a table of words while any of these is mixed: again one
+ * word where there is one run, a 64-byte bitmap where there are more. Ranges merge when they
+ * become alike.
  *
- * Lookups take no lock and may run during updates. Objects that a merge gives up are
- * reused by this map and go back to the heap with gpa_map_destroy() only: a reader that
- * still holds one reads valid memory and finds by the sequence count that it must repeat.
+ * Lookups take no lock and may run during updates; an update of several GiB shows GiB by
+ * GiB. Objects that a merge gives up are reused by this map and go back to the heap with
+ * gpa_map_destroy() only: a reader that still holds one reads valid memory and finds by the
+ * sequence count that it must repeat.
  */
 #pragma once
 
@@ -20,22 +24,20 @@
 
 enum gpa_kind { GPA_PRIVATE, GPA_SHARED };
 
-struct gpa_mixed_gib;
-
 struct gpa_map {
-	uint64_t gib_count;
-	/* Per GiB: GPA_PRIVATE, GPA_SHARED, or a struct gpa_mixed_gib. */
-	_Atomic(uintptr_t) *gibs;
-	atomic_uint_least64_t sequence; /* odd while an update runs */
+	uint64_t pages; /* of the guest, whole GiBs */
+	/* A run word for the whole guest, or the address of a word per GiB, for good then. */
+	atomic_uint_least64_t root;
+	atomic_uint_least64_t sequence; /* odd while what lies below a GiB's word changes */
 	struct spinlock lock;           /* serialises updates */
 	/* Protected by lock: spare objects, linked through their first word. */
-	void *spare_gibs, *spare_tables, *spare_bitmaps;
+	uint64_t spare_gibs, spare_tables, spare_bitmaps;
 	uint64_t gibs_used, tables_used, bitmaps_used;
 	uint64_t gibs_held, tables_held, bitmaps_held; /* used and spare */
 };
 
-/* All of [0, end) private; end is rounded up to 1 GiB. STATUS_NO_MEMORY. *map is zero before.
- */
+/* All of [0, end) private; end is rounded up to 1 GiB, and at most 16 TiB, else
+ * STATUS_BAD_ARG. *map is zero before. Allocates nothing. */
 MUST_CHECK enum status gpa_map_init(struct gpa_map *map, gpa_t end);
 void gpa_map_destroy(struct gpa_map *map);
 
@@ -46,8 +48,10 @@ void gpa_map_destroy(struct gpa_map *map);
 MUST_CHECK enum status gpa_map_set(struct gpa_map *map, gpa_t at, uint64_t size,
 				   enum gpa_kind kind);
 
-/* What `at` is, and the largest level at which all around it is the same. Beyond the end:
- * shared, 4K. */
+/* What `at` is. Beyond the end: shared. */
+enum gpa_kind gpa_map_kind(const struct gpa_map *map, gpa_t at);
+
+/* The same, and the largest level at which all around it is alike. Beyond the end: 4K. */
 enum gpa_kind gpa_map_lookup(const struct gpa_map *map, gpa_t at, enum page_level *uniform);
 
 /* First GPA above `at`, at most `limit`, whose kind differs from that of `at`. */

@@ -45,15 +45,55 @@ static void check_at(uint64_t n)
 	EXPECT_EQ(level, naive_level(n));
 }
 
-TEST(tdx_gpa_map_starts_private_with_a_word_per_gib)
+/* What the map says it holds is what the heap gave. */
+static void check_bytes(void)
+{
+	EXPECT_EQ(gpa_map_bytes_held(&map), heap_used());
+	EXPECT_TRUE(gpa_map_bytes_used(&map) <= gpa_map_bytes_held(&map));
+}
+
+TEST(tdx_gpa_map_starts_private_with_no_byte_at_all)
 {
 	enum page_level level;
 
 	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G * 16384)), STATUS_OK);
-	EXPECT_EQ(gpa_map_bytes_used(&map), 16384 * 8);
+	EXPECT_EQ(gpa_map_bytes_used(&map), 0);
+	EXPECT_EQ(heap_used(), 0);
 	EXPECT_EQ(gpa_map_lookup(&map, gpa(SIZE_1G * 16383 + 5), &level), GPA_PRIVATE);
 	EXPECT_EQ(level, LEVEL_1G);
 	EXPECT_EQ(gpa_map_lookup(&map, gpa(SIZE_1G * 16384), &level), GPA_SHARED);
+	EXPECT_EQ(level, LEVEL_4K);
+	EXPECT_EQ(gpa_map_run_end(&map, gpa(0), gpa(SIZE_1G * 16385)).raw, SIZE_1G * 16384);
+	gpa_map_destroy(&map);
+	EXPECT_EQ(heap_used(), 0);
+}
+
+TEST(tdx_gpa_map_says_one_run_without_memory_and_two_in_a_word_per_gib)
+{
+	EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
+	set(3, 300000, GPA_SHARED);
+	set(300003, 70, GPA_SHARED);
+	set(3, 1, GPA_PRIVATE);
+	EXPECT_EQ(heap_used(), 0);
+	/* Both ends of the guest: what is left between is the run. */
+	set(0, PAGES, GPA_PRIVATE);
+	set(PAGES - 5, 5, GPA_SHARED);
+	set(0, 7, GPA_SHARED);
+	set(PAGES - 90, 2, GPA_PRIVATE);
+	set(PAGES - 90, 90, GPA_SHARED);
+	EXPECT_EQ(heap_used(), 0);
+	set(0, PAGES, GPA_PRIVATE);
+	set(0, 7, GPA_SHARED);
+	set(PAGES - 5, 5, GPA_SHARED);
+	set(4, 2, GPA_SHARED);
+	check_at(6);
+	check_at(7);
+	EXPECT_EQ(heap_used(), 0);
+	set(262144 + 7, 9, GPA_SHARED);
+	EXPECT_EQ(gpa_map_bytes_used(&map), 8 * GIBS);
+	check_bytes();
+	for (uint64_t n = 0; n < PAGES; n += 97)
+		check_at(n);
 	gpa_map_destroy(&map);
 	EXPECT_EQ(heap_used(), 0);
 }
@@ -62,51 +102,57 @@ TEST(tdx_gpa_map_costs_136_bytes_for_a_gib_mixed_at_2m)
 {
 	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
 	EXPECT_EQ(gpa_map_set(&map, gpa(SIZE_2M), 3 * SIZE_2M, GPA_SHARED), STATUS_OK);
+	EXPECT_EQ(gpa_map_bytes_used(&map), 0);
+	for (uint64_t at = 0; at < SIZE_1G; at += 2 * SIZE_2M)
+		EXPECT_EQ(gpa_map_set(&map, gpa(at), SIZE_2M, GPA_SHARED), STATUS_OK);
 	EXPECT_EQ(gpa_map_bytes_used(&map), 8 + 136);
 	/* 0.02 bit per 4K page */
 	EXPECT_TRUE(gpa_map_bytes_used(&map) * 8 * 50 <= 262144);
-	EXPECT_EQ(gpa_map_set(&map, gpa(SIZE_2M), 3 * SIZE_2M, GPA_PRIVATE), STATUS_OK);
+	EXPECT_EQ(gpa_map_set(&map, gpa(0), SIZE_1G - SIZE_2M, GPA_PRIVATE), STATUS_OK);
 	EXPECT_EQ(gpa_map_bytes_used(&map), 8);
+	check_bytes();
 }
 
 TEST(tdx_gpa_map_stays_below_2_bits_a_page_in_the_worst_case)
 {
 	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
+	for (uint64_t at = 0; at < SIZE_1G; at += 2 * SIZE_4K)
+		EXPECT_EQ(gpa_map_set(&map, gpa(at), SIZE_4K, GPA_SHARED), STATUS_OK);
+	EXPECT_EQ(gpa_map_bytes_used(&map), 8 + 136 + 4096 + 512 * 64);
+	EXPECT_TRUE(gpa_map_bytes_used(&map) * 8 <= UINT64_C(2) * 262144);
+	check_bytes();
+	EXPECT_EQ(gpa_map_set(&map, gpa(0), SIZE_1G, GPA_SHARED), STATUS_OK);
+	EXPECT_EQ(gpa_map_bytes_used(&map), 8);
+	check_bytes();
+}
+
+TEST(tdx_gpa_map_needs_no_bitmap_for_one_page_in_each_2m)
+{
+	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
 	for (uint64_t at = 0; at < SIZE_1G; at += SIZE_2M)
 		EXPECT_EQ(gpa_map_set(&map, gpa(at + 0x5000), SIZE_4K, GPA_SHARED), STATUS_OK);
-	EXPECT_TRUE(gpa_map_bytes_used(&map) * 8 <= UINT64_C(2) * 262144);
-	EXPECT_EQ(gpa_map_set(&map, gpa(0), SIZE_1G, GPA_SHARED), STATUS_OK);
+	EXPECT_EQ(gpa_map_bytes_used(&map), 8 + 136 + 4096);
+	for (uint64_t at = 0; at < SIZE_1G; at += SIZE_2M)
+		EXPECT_EQ(gpa_map_set(&map, gpa(at + 0x5000), SIZE_4K, GPA_PRIVATE), STATUS_OK);
 	EXPECT_EQ(gpa_map_bytes_used(&map), 8);
 }
 
 TEST(tdx_gpa_map_refuses_what_is_misaligned_or_beyond_the_end)
 {
+	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G * 16384 + 1)), STATUS_BAD_ARG);
+	EXPECT_EQ(gpa_map_init(&map, gpa(UINT64_MAX)), STATUS_BAD_ARG);
 	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
 	EXPECT_EQ(gpa_map_set(&map, gpa(1), SIZE_4K, GPA_SHARED), STATUS_BAD_ARG);
 	EXPECT_EQ(gpa_map_set(&map, gpa(0), 1, GPA_SHARED), STATUS_BAD_ARG);
 	EXPECT_EQ(gpa_map_set(&map, gpa(0), 0, GPA_SHARED), STATUS_BAD_ARG);
+	EXPECT_EQ(gpa_map_set(&map, gpa(SIZE_1G), SIZE_4K, GPA_SHARED), STATUS_BAD_ARG);
 	EXPECT_EQ(gpa_map_set(&map, gpa(SIZE_1G - SIZE_4K), SIZE_2M, GPA_SHARED),
 		  STATUS_BAD_ARG);
 	EXPECT_EQ(gpa_map_set(&map, gpa(UINT64_MAX - 0xfff), SIZE_4K, GPA_SHARED),
 		  STATUS_BAD_ARG);
-}
-
-TEST(tdx_gpa_map_changes_nothing_without_memory)
-{
-	enum page_level level;
-
-	for (unsigned fail = 1; fail <= 6; fail++) {
-		memset(&map, 0, sizeof(map));
-		EXPECT_EQ(gpa_map_init(&map, gpa(2 * SIZE_1G)), STATUS_OK);
-		fake_heap_fail_at(fail);
-		EXPECT_EQ(gpa_map_set(&map, gpa(0x5000), SIZE_1G, GPA_SHARED),
-			  STATUS_NO_MEMORY);
-		fake_heap_fail_at(0);
-		EXPECT_EQ(gpa_map_lookup(&map, gpa(0x5000), &level), GPA_PRIVATE);
-		EXPECT_EQ(level, LEVEL_1G);
-		EXPECT_EQ(gpa_map_set(&map, gpa(0x5000), SIZE_1G, GPA_SHARED), STATUS_OK);
-		gpa_map_destroy(&map);
-	}
+	EXPECT_EQ(gpa_map_set(&map, gpa(SIZE_2M), UINT64_MAX - SIZE_2M + 1, GPA_SHARED),
+		  STATUS_BAD_ARG);
+	EXPECT_EQ(gpa_map_run_end(&map, gpa(0), gpa(SIZE_1G)).raw, SIZE_1G);
 	EXPECT_EQ(heap_used(), 0);
 }
 
@@ -122,23 +168,26 @@ static void random_range(uint64_t *first, uint64_t *count)
 		*count = PAGES - *first;
 }
 
-TEST(tdx_gpa_map_agrees_with_a_naive_array)
+static void random_set(void)
 {
-	EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
-	for (unsigned round = 0; round < 3000 && test_failures == 0; round++) {
-		uint64_t first;
-		uint64_t count;
+	uint64_t first;
+	uint64_t count;
 
-		random_range(&first, &count);
-		set(first, count, rand() % 2 ? GPA_SHARED : GPA_PRIVATE);
-		check_at(first);
-		check_at(first + count - 1);
-		if (first > 0)
-			check_at(first - 1);
-		if (first + count < PAGES)
-			check_at(first + count);
-		check_at((uint64_t)rand() % PAGES);
-	}
+	random_range(&first, &count);
+	set(first, count, rand() % 2 ? GPA_SHARED : GPA_PRIVATE);
+	check_at(first);
+	check_at(first + count - 1);
+	if (first > 0)
+		check_at(first - 1);
+	if (first + count < PAGES)
+		check_at(first + count);
+	check_at((uint64_t)rand() % PAGES);
+	check_bytes();
+}
+
+/* Run by run, each as long as it can be, this is the naive array. */
+static void check_runs(void)
+{
 	for (uint64_t at = 0; at < PAGES;) {
 		uint64_t end = gpa_map_run_end(&map, page(at), page(PAGES)).raw / PAGE_SIZE;
 
@@ -149,8 +198,69 @@ TEST(tdx_gpa_map_agrees_with_a_naive_array)
 		EXPECT_TRUE(end == PAGES || naive[end] != naive[at]);
 		at = end;
 	}
+}
+
+TEST(tdx_gpa_map_agrees_with_a_naive_array)
+{
+	EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
+	for (unsigned round = 0; round < 4000 && test_failures == 0; round++) {
+		random_set();
+		if (round % 200 == 0)
+			check_runs();
+	}
+	for (uint64_t n = 0; n < PAGES && test_failures == 0; n++)
+		EXPECT_EQ(gpa_map_kind(&map, page(n)), naive[n]);
 	set(0, PAGES, GPA_PRIVATE);
 	EXPECT_EQ(gpa_map_bytes_used(&map), 8 * GIBS);
 	gpa_map_destroy(&map);
 	EXPECT_EQ(heap_used(), 0);
+}
+
+/* An update on the map as it is now, with each of its allocations failing in turn. */
+static void set_with_failures(uint64_t first, uint64_t count, enum gpa_kind kind)
+{
+	uint64_t used = gpa_map_bytes_used(&map);
+
+	for (unsigned fail = 1;; fail++) {
+		enum status s;
+
+		EXPECT_TRUE(fail < 12);
+		fake_heap_fail_at(fail);
+		s = gpa_map_set(&map, page(first), count * PAGE_SIZE, kind);
+		fake_heap_fail_at(0);
+		if (s == STATUS_OK || test_failures)
+			break;
+		EXPECT_EQ(s, STATUS_NO_MEMORY);
+		EXPECT_EQ(gpa_map_bytes_used(&map), used);
+		check_bytes();
+		check_runs();
+		check_at(first);
+		check_at(first + count - 1);
+	}
+	memset(naive + first, kind, count);
+	check_runs();
+}
+
+TEST(tdx_gpa_map_is_as_it_was_when_memory_runs_out)
+{
+	static const struct {
+		uint64_t before, count, first_page;
+	} shapes[] = {{0, 0, 5},         {700, 9, 5},        {262144 + 5, 700, 5},
+		      {3, 262144, 5},    {100, 500000, 513}, {PAGES - 9, 4, 262144 - 5},
+		      {9, 4, 262144 - 5}};
+
+	for (unsigned i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		memset(naive, 0, sizeof(naive));
+		EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
+		if (shapes[i].count) {
+			set(shapes[i].before, shapes[i].count, GPA_SHARED);
+			set(PAGES - 1, 1, GPA_SHARED);
+		}
+		set_with_failures(shapes[i].first_page, 20, GPA_SHARED);
+		set_with_failures(shapes[i].first_page + 40, 262144, GPA_SHARED);
+		set_with_failures(shapes[i].first_page + 7, 262144 + 50, GPA_PRIVATE);
+		set_with_failures(shapes[i].first_page + 1000, 1, GPA_SHARED);
+		gpa_map_destroy(&map);
+		EXPECT_EQ(heap_used(), 0);
+	}
 }
