@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that building and testing need and this machine lacks.
+# install-packages.sh [BUILD [bench]]: installs the Debian packages that building and testing
+# need and this machine lacks; with `bench`, also what the benchmarks compare and count with.
 # Nothing to do takes well under a second and needs no privileges.
 set -eu
 
@@ -9,6 +10,10 @@ make gcc libc6-dev binutils clang clang-format clang-tidy nasm gnu-efi
 acpica-tools qemu-system-x86 ovmf grub-common grub-pc-bin xorriso mtools
 python3 cpio busybox-static debian-archive-keyring
 "
+
+if [ "${2:-}" = bench ]; then
+	packages="$packages libroaring-dev libjudy-dev valgrind"
+fi
 
 lacking()
 {

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+#
+# Benchmarks. Their libraries are installed for them only.
+
+BENCH_GPAMAP_SRC := $(sort $(wildcard tests/bench/gpamap*.c)) tdx/gpa_map.c
+BENCH_GPAMAP_GIB ?= 64
+
+# The checks first: figures of structures that disagree would mean nothing.
+bench-gpamap: ## compare the GPA map with CRoaring, Judy1 and a bitmap: bytes, time, ratio
+	@tools/deps/install-packages.sh $(B) bench
+	@$(MAKE) --no-print-directory $(B)/bench/gpamap
+	@$(B)/bench/gpamap --check --gib 2 >&2
+	@$(B)/bench/gpamap --gib $(BENCH_GPAMAP_GIB)
+
+# The same patterns in instructions, which no other load of the machine disturbs.
+bench-gpamap-instructions: ## the same in instructions per operation, counted by callgrind
+	@tools/deps/install-packages.sh $(B) bench
+	@$(MAKE) --no-print-directory $(B)/bench/gpamap
+	@$(PYTHON) tests/bench/gpamap_instructions.py $(B)/bench/gpamap
+
+# callgrind tells functions by their names: the timed ones must not be inlined or cloned.
+$(B)/bench/gpamap: $(BENCH_GPAMAP_SRC:%=$(B)/tool/%.o)
+	@mkdir -p $(@D)
+	@echo '  LD   $@'
+	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $^ -lroaring -lJudy
+
+# Its tests once more, under ThreadSanitizer. GCC's does not know fences; every access that
+# readers and updates share is atomic, so it needs none to tell a race.
+TSAN_FLAGS := $(HOST) -O1 -fsanitize=thread $(if $(IS_CLANG),,-Wno-tsan)
+TSAN_GPAMAP_SRC := tests/unit/main.c $(sort $(wildcard tests/unit/test_tdx_gpa_map*.c)) \
+                   tdx/gpa_map.c $(FUZZ_MACHINE)
+
+check-gpamap-tsan: $(B)/tsan/gpamap ## the GPA map's unit tests under ThreadSanitizer
+	@$(B)/tsan/gpamap "$(T)"
+
+$(B)/tsan/gpamap: $(TSAN_GPAMAP_SRC:%=$(B)/tsan/%.o)
+	@echo '  LD   $@'
+	$(Q)$(CC) $(TSAN_FLAGS) -o $@ $^
+
+$(B)/tsan/%.c.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo '  CC   $@'
+	$(Q)$(CC) $(TSAN_FLAGS) -c $< -o $@
+
+.PHONY: bench-gpamap bench-gpamap-instructions check-gpamap-tsan
