@@ -5,20 +5,21 @@
 BENCH_GPAMAP_SRC := $(sort $(wildcard tests/bench/gpamap*.c)) tdx/gpa_map.c
 BENCH_GPAMAP_GIB ?= 64
 
-# The checks first: figures of structures that disagree would mean nothing.
+# Standard output is for machines. The checks come first: figures of structures that disagree
+# would mean nothing.
 bench-gpamap: ## compare the GPA map with CRoaring, Judy1 and a bitmap: bytes, time, ratio
-	@tools/deps/install-packages.sh $(B) bench
-	@$(MAKE) --no-print-directory $(B)/bench/gpamap
+	@tools/deps/install-packages.sh $(B) bench >&2
+	@$(MAKE) --no-print-directory $(B)/bench/gpamap >&2
 	@$(B)/bench/gpamap --check --gib 2 >&2
 	@$(B)/bench/gpamap --gib $(BENCH_GPAMAP_GIB)
+	@$(B)/bench/gpamap --grow
 
 # The same patterns in instructions, which no other load of the machine disturbs.
 bench-gpamap-instructions: ## the same in instructions per operation, counted by callgrind
-	@tools/deps/install-packages.sh $(B) bench
-	@$(MAKE) --no-print-directory $(B)/bench/gpamap
+	@tools/deps/install-packages.sh $(B) bench >&2
+	@$(MAKE) --no-print-directory $(B)/bench/gpamap >&2
 	@$(PYTHON) tests/bench/gpamap_instructions.py $(B)/bench/gpamap
 
-# callgrind tells functions by their names: the timed ones must not be inlined or cloned.
 $(B)/bench/gpamap: $(BENCH_GPAMAP_SRC:%=$(B)/tool/%.o)
 	@mkdir -p $(@D)
 	@echo '  LD   $@'
