@@ -90,10 +90,10 @@ bool td_is_ram(const struct td *td, gpa_t at, uint64_t size)
 	       (at.raw >= high && end <= td->params.ram_high_end.raw);
 }
 
-bool td_is_unmapping(const struct td *td, gpa_t at)
+bool td_is_unmapping(const struct td *td, gpa_t at, uint64_t size)
 {
-	uint64_t size = atomic_load(&td->unmap_size);
+	uint64_t unmap_size = atomic_load(&td->unmap_size);
 	uint64_t base = atomic_load(&td->unmap_base);
 
-	return at.raw >= base && at.raw - base < size;
+	return unmap_size != 0 && at.raw < base + unmap_size && base < at.raw + size;
 }

@@ -95,8 +95,9 @@ static enum status install(struct td *td, gpa_t at, enum page_level level)
 		return STATUS_BUSY;
 	/* Only now: an unmap that began before the claim is seen here, a later one sees the
 	 * claim. */
-	st = td_is_unmapping(td, at) ? STATUS_BUSY
-				     : take_frame(td, level, FRAME_TD_PRIVATE, &frame);
+	st = td_is_unmapping(td, slot.base, level_size(level))
+		     ? STATUS_BUSY
+		     : take_frame(td, level, FRAME_TD_PRIVATE, &frame);
 	if (st) {
 		sept_commit(&td->sept, slot, free_entry);
 		return st;
@@ -113,7 +114,7 @@ static enum status install(struct td *td, gpa_t at, enum page_level level)
 	return STATUS_OK;
 }
 
-/* The largest page at `at` that RAM, the map and `end` allow. */
+/* The largest page at `at` that RAM, the map, `room` and an unmap under way allow. */
 static enum page_level best_level(const struct td *td, gpa_t at, uint64_t room)
 {
 	gpa_t base = gpa(align_down(at.raw, SIZE_2M));
@@ -121,7 +122,7 @@ static enum page_level best_level(const struct td *td, gpa_t at, uint64_t room)
 
 	(void)gpa_map_lookup(&td->map, at, &uniform);
 	if (uniform >= LEVEL_2M && gpa_aligned(at, SIZE_2M) && room >= SIZE_2M &&
-	    td_is_ram(td, base, SIZE_2M))
+	    td_is_ram(td, base, SIZE_2M) && !td_is_unmapping(td, base, SIZE_2M))
 		return LEVEL_2M;
 	return LEVEL_4K;
 }
@@ -219,7 +220,7 @@ enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level limit)
 	at = gpa(align_down(at.raw, SIZE_4K));
 	if (!td_is_ram(td, at, SIZE_4K))
 		return STATUS_BAD_ARG;
-	if (td_is_unmapping(td, at))
+	if (td_is_unmapping(td, at, SIZE_4K))
 		return STATUS_BUSY;
 	if (gpa_map_lookup(&td->map, at, &uniform) == GPA_SHARED)
 		return STATUS_BAD_ARG;

@@ -51,8 +51,8 @@ void td_frame_quarantine(struct td *td, hpa_t at, uint64_t size, const char *wha
 /* Is [at, at+size) RAM of the TD? */
 bool td_is_ram(const struct td *td, gpa_t at, uint64_t size);
 
-/* Is `at` between begin and commit of an unmap? */
-bool td_is_unmapping(const struct td *td, gpa_t at);
+/* Is any of [at, at+size) between begin and commit of an unmap? */
+bool td_is_unmapping(const struct td *td, gpa_t at, uint64_t size);
 
 /*
  * Makes the entry of `level` for `at` exist, with Secure EPT pages above it. STATUS_EXISTS: a

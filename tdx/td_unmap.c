@@ -139,6 +139,11 @@ enum status td_unmap_private_commit(struct td *td, gpa_t at, uint64_t size)
 		return STATUS_BAD_ARG;
 	/* The map first: it may lack memory, and then nothing has changed. */
 	s = gpa_map_set(&td->map, at, size, GPA_SHARED);
+	/* A fault that was under way at begin may have undone a block since: once more. */
+	if (!s)
+		s = each_leaf(td, at, gpa_add(at, size), td_block);
+	if (!s)
+		s = td_track(td);
 	if (!s)
 		s = each_leaf(td, at, gpa_add(at, size), remove_leaf);
 	if (!s)

@@ -386,6 +386,45 @@ TEST(tdx_td_split_waits_for_the_vcpu_that_still_runs_and_is_then_repeated)
 	destroy();
 }
 
+TEST(tdx_td_fault_beside_an_unmap_gets_no_page_across_its_edge)
+{
+	ready();
+	create_running(1);
+	EXPECT_EQ(td_unmap_private_begin(&td, gpa(0x2dc000), SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x200000), LEVEL_2M), STATUS_OK);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x500000), LEVEL_2M), STATUS_OK);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x2dc000), LEVEL_2M), STATUS_BUSY);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 0);
+	EXPECT_EQ(td_unmap_private_commit(&td, gpa(0x2dc000), SIZE_2M), STATUS_OK);
+	/* Once it is over, its place is no obstacle. */
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x600000), LEVEL_2M), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 1);
+	mirror_check(&td);
+	destroy();
+}
+
+static void begin_once(void)
+{
+	fake_set_wait_hook(NULL);
+	EXPECT_EQ(td_unmap_private_begin(&td, gpa(0), SIZE_2M), STATUS_OK);
+}
+
+TEST(tdx_td_unmap_blocks_again_what_a_fault_under_way_unblocks)
+{
+	ready();
+	create_running(1);
+	EXPECT_EQ(td_populate(&td, gpa(0), SIZE_2M), STATUS_OK);
+	/* While the split of the fault waits to track, another CPU begins to unmap. */
+	hosted_inject(TDH_MEM_TRACK, 1, 1, BUSY(TDR));
+	fake_set_wait_hook(begin_once);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_4K), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 512 + 1);
+	EXPECT_EQ(td_unmap_private_commit(&td, gpa(0), SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 1);
+	mirror_check(&td);
+	destroy();
+}
+
 TEST(tdx_td_unmap_can_be_cancelled)
 {
 	enum page_level level;
