@@ -21,14 +21,19 @@ static const struct {
 
 #define PAUSES_PER_TRY 32
 
-bool tdx_retry(struct tdx_retry *retry, tdx_status_t s)
+static unsigned max_tries(tdx_status_t s)
 {
-	unsigned max_tries = 0;
-
 	for (unsigned i = 0; i < sizeof(policy) / sizeof(policy[0]); i++)
 		if (policy[i].code == tdx_code(s))
-			max_tries = policy[i].max_tries;
-	if (retry->tries >= max_tries)
+			return policy[i].max_tries;
+	return 0;
+}
+
+bool tdx_is_transient(tdx_status_t s) { return max_tries(s) > 0; }
+
+bool tdx_retry(struct tdx_retry *retry, tdx_status_t s)
+{
+	if (retry->tries >= max_tries(s))
 		return false;
 	retry->tries++;
 	for (unsigned i = 0; i < PAUSES_PER_TRY; i++)

@@ -21,5 +21,8 @@ struct tdx_retry {
 	unsigned tries; /* so far */
 };
 
+/* Does the status pass by itself, so that the same call may succeed later? */
+bool tdx_is_transient(tdx_status_t s);
+
 /* True when the caller shall call again; waits a little before. Bounded. */
 bool tdx_retry(struct tdx_retry *retry, tdx_status_t s);

@@ -251,6 +251,33 @@ static void choose_tdmrs(const struct tdmr_plan_input *in, const struct cmrs *cm
 	}
 }
 
+static struct tdx_tdmr_info *largest(struct tdmr_plan *plan)
+{
+	struct tdx_tdmr_info *best = &plan->tdmrs[0];
+
+	for (unsigned i = 1; i < plan->tdmr_count; i++)
+		if (plan->tdmrs[i].size > best->size)
+			best = &plan->tdmrs[i];
+	return best;
+}
+
+/* Halves the largest again and again: as many CPUs as there are TDMRs can initialise them. */
+static void split_tdmrs(const struct tdmr_plan_input *in, struct tdmr_plan *plan)
+{
+	while (plan->tdmr_count < in->split_to && plan->tdmr_count < in->max_tdmrs) {
+		struct tdx_tdmr_info *t = largest(plan);
+		uint64_t low = align_up(t->size / 2, SIZE_1G);
+
+		if (t->size < 2 * SIZE_1G)
+			return;
+		memmove(t + 1, t, (size_t)(&plan->tdmrs[plan->tdmr_count] - t) * sizeof(*t));
+		plan->tdmr_count++;
+		t[0].size = low;
+		t[1].base += low;
+		t[1].size -= low;
+	}
+}
+
 /* ---- PAMTs ---- */
 
 static uint64_t pamt_size(const struct tdmr_plan_input *in, uint64_t tdmr_size,
@@ -417,8 +444,10 @@ enum status tdmr_plan(const struct tdmr_plan_input *in, struct tdmr_plan *out)
 	if (cmrs.count == 0)
 		return STATUS_NOT_FOUND;
 	choose_tdmrs(in, &cmrs, out);
-	if (out->tdmr_count)
+	if (out->tdmr_count) {
+		split_tdmrs(in, out);
 		place_pamts(in, &cmrs, out);
+	}
 	for (unsigned i = 0; i < out->tdmr_count; i++) {
 		reserve(in, &cmrs, out, &out->tdmrs[i]);
 		out->tdmr_bytes += out->tdmrs[i].size;
@@ -432,19 +461,35 @@ void tdmr_plan_release(const struct tdmr_plan_input *in, struct tdmr_plan *plan)
 	plan->tdmr_count = 0;
 }
 
+static void emit_overlap(struct range a, struct hpa_range window,
+			 void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx)
+{
+	struct range w = {window.base.raw, window.base.raw + window.size};
+
+	if (overlap(a, w))
+		emit(ctx, hpa(a.start > w.start ? a.start : w.start), overlap(a, w));
+}
+
+void tdmr_each_usable(const struct tdx_tdmr_info *t, struct hpa_range window,
+		      void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx)
+{
+	uint64_t at = t->base;
+
+	for (unsigned r = 0; r < TDX_MAX_RESERVED && t->reserved[r].size; r++) {
+		uint64_t start = t->base + t->reserved[r].offset;
+
+		emit_overlap((struct range){at, start}, window, emit, ctx);
+		at = start + t->reserved[r].size;
+	}
+	emit_overlap((struct range){at, t->base + t->size}, window, emit, ctx);
+}
+
 void tdmr_plan_each_usable(const struct tdmr_plan *plan,
 			   void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx)
 {
 	for (unsigned i = 0; i < plan->tdmr_count; i++) {
 		const struct tdx_tdmr_info *t = &plan->tdmrs[i];
-		uint64_t at = 0;
 
-		for (unsigned r = 0; r < TDX_MAX_RESERVED && t->reserved[r].size; r++) {
-			if (t->reserved[r].offset > at)
-				emit(ctx, hpa(t->base + at), t->reserved[r].offset - at);
-			at = t->reserved[r].offset + t->reserved[r].size;
-		}
-		if (at < t->size)
-			emit(ctx, hpa(t->base + at), t->size - at);
+		tdmr_each_usable(t, (struct hpa_range){hpa(t->base), t->size}, emit, ctx);
 	}
 }

@@ -23,7 +23,8 @@ struct tdmr_plan_input {
 	unsigned max_tdmrs;                   /* 1..TDX_MAX_TDMRS */
 	unsigned max_reserved;                /* 1..TDX_MAX_RESERVED, per TDMR */
 	unsigned pamt_entry_size[LEVEL_512G]; /* bytes, by enum page_level */
-	uint64_t pool; /* cover at least this much, from the top; 0 = all */
+	uint64_t pool;     /* cover at least this much, from the top; 0 = all */
+	unsigned split_to; /* more TDMRs than needed, up to so many; 0 = as few as possible */
 
 	/*
 	 * Takes `size` bytes (4K multiple) of RAM inside [low, high), 4K-aligned, for a PAMT;
@@ -54,6 +55,11 @@ MUST_CHECK enum status tdmr_plan(const struct tdmr_plan_input *in, struct tdmr_p
 /* Gives all PAMT memory back, for a plan that the module refused. */
 void tdmr_plan_release(const struct tdmr_plan_input *in, struct tdmr_plan *plan);
 
-/* Calls `emit` for each range that the TDMRs cover and do not reserve, ascending. */
+/* Calls `emit` for each range of the window that the TDMR covers and does not reserve,
+ * ascending. */
+void tdmr_each_usable(const struct tdx_tdmr_info *t, struct hpa_range window,
+		      void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx);
+
+/* The same for all of all TDMRs. */
 void tdmr_plan_each_usable(const struct tdmr_plan *plan,
 			   void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx);
