@@ -59,6 +59,8 @@ static void print_machine(struct cmd_session *s)
 		cmd_record_number(s, "cmrs", m->cmr_count);
 		cmd_record_number(s, "tdmrs", m->tdmr_count);
 		cmd_record_number(s, "tdmr_bytes", m->tdmr_bytes);
+		cmd_record_number(s, "tdmr_initialised_bytes", m->tdmr_initialised_bytes);
+		cmd_record_number(s, "tdmr_failed_bytes", m->tdmr_failed_bytes);
 		cmd_record_number(s, "pamt_bytes", m->pamt_bytes);
 		cmd_record_number(s, "global_keyid", m->global_keyid);
 		cmd_record_number(s, "keyids", m->keyid_count);

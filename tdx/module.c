@@ -19,8 +19,15 @@
 #include "tdx/retry.h"
 #include "tdx/status.h"
 #include "tdx/tdh.h"
+#include "tdx/tdmr_init.h"
 #include "tdx/tdmr_plan.h"
 #include "vmx/vmx.h"
+
+/* So that no CPU is left without one long before the others are through. */
+#define TDMRS_PER_CPU 2U
+
+/* What a CPU flushes at a time. */
+#define FLUSH_STEP SIZE_2M
 
 static struct tdx_module_info info;
 static struct tdx_platform_facts facts;
@@ -28,7 +35,12 @@ static struct tdmr_plan plan;
 static struct tdmr_plan_input plan_input;
 static struct hpa_range memory[BOOT_MAX_RANGES];
 
-const struct tdx_module_info *tdx_module_info(void) { return &info; }
+const struct tdx_module_info *tdx_module_info(void)
+{
+	atomic_store(&info.tdmr_initialised_bytes, tdmr_init_done_bytes());
+	atomic_store(&info.tdmr_failed_bytes, tdmr_init_failed_bytes());
+	return &info;
+}
 
 unsigned tdx_keyid_free_count(void) { return keyid_free_count(); }
 
@@ -207,6 +219,7 @@ static enum status make_plan(const struct boot_info *bi)
 		.cmr_count = g->cmr_count,
 		.max_tdmrs = (unsigned)g->max_tdmrs,
 		.max_reserved = (unsigned)g->max_reserved,
+		.split_to = cpu_count * TDMRS_PER_CPU,
 		.place = place_pamt,
 		.unplace = unplace_pamt,
 	};
@@ -247,16 +260,32 @@ static enum status build_tdmr_infos(hpa_t *out, uint64_t *size)
 	return STATUS_OK;
 }
 
-static void flush_pamts(void)
+/* The pieces of all PAMTs, one after the other; who takes one flushes it. */
+static void flush_pamts(void *arg)
 {
-	for (unsigned i = 0; i < plan.pamt_count; i++)
-		hw_clflush_range(phys_ptr(plan.pamts[i].base), plan.pamts[i].size);
+	atomic_uint_least64_t *next = arg;
+	uint64_t piece = atomic_fetch_add(next, 1);
+	uint64_t first = 0; /* piece of this PAMT */
+
+	for (unsigned i = 0; i < plan.pamt_count; i++) {
+		const struct hpa_range *r = &plan.pamts[i];
+		uint64_t pieces = align_up(r->size, FLUSH_STEP) / FLUSH_STEP;
+
+		for (; piece - first < pieces; piece = atomic_fetch_add(next, 1)) {
+			uint64_t at = (piece - first) * FLUSH_STEP;
+			uint64_t size = r->size - at < FLUSH_STEP ? r->size - at : FLUSH_STEP;
+
+			hw_clflush_range(phys_ptr(hpa_add(r->base, at)), size);
+		}
+		first += pieces;
+	}
 	hw_mfence();
 }
 
 /* A failed SYS.CONFIG leaves its KeyID reserved: every try uses the same one. */
 static enum status sys_config(void)
 {
+	atomic_uint_least64_t next_piece = 0;
 	struct tdx_retry retry = {0};
 	tdx_status_t s;
 	uint64_t size;
@@ -266,7 +295,7 @@ static enum status sys_config(void)
 		tdmr_plan_release(&plan_input, &plan);
 		return refuse("no memory for the TDMR_INFOs");
 	}
-	flush_pamts();
+	oncpu_each(flush_pamts, &next_piece);
 	do {
 		s = tdh_sys_config(infos, plan.tdmr_count, keyid_global());
 	} while (tdx_retry(&retry, s));
@@ -297,65 +326,18 @@ static void key_config(void *arg)
 		report(arg, "global key", s);
 }
 
-struct tdmr_work {
-	atomic_uint next;
-	struct each_result result;
-};
-
-/* Each call initialises a few MiB of TDMR; RDX tells only whole GiBs, so the calls are bounded
- * by size. */
-static bool init_tdmr(const struct tdx_tdmr_info *t, struct each_result *r)
-{
-	uint64_t max_calls = t->size / SIZE_2M;
-	uint64_t next = 0;
-
-	for (uint64_t i = 0; i <= max_calls; i++) {
-		struct tdx_retry retry = {0};
-		tdx_status_t s;
-
-		do {
-			s = tdh_sys_tdmr_init(hpa(t->base), &next);
-		} while (tdx_retry(&retry, s));
-		if (tdx_is_error(s)) {
-			report(r, "TDMR initialisation", s);
-			return false;
-		}
-		if (next >= t->base + t->size || tdx_code(s) == TDX_TDMR_ALREADY_INITIALIZED)
-			return true;
-	}
-	report(r, "TDMR initialisation does not end", (tdx_status_t){0});
-	return false;
-}
-
-static void init_tdmrs(void *arg)
-{
-	struct tdmr_work *work = arg;
-	unsigned i;
-
-	while ((i = atomic_fetch_add(&work->next, 1)) < plan.tdmr_count)
-		if (!init_tdmr(&plan.tdmrs[i], &work->result))
-			return;
-}
-
 static enum status make_ready(void)
 {
-	struct tdmr_work work = {0};
 	struct each_result r = {0};
+	tdx_status_t why = {0};
 
 	oncpu_each_package(write_back_package, NULL);
 	oncpu_each_package(key_config, &r);
 	if (r.has_failed)
 		return refuse_leaf(TDH_SYS_KEY_CONFIG, r.status, r.cpu);
-	oncpu_each(init_tdmrs, &work);
-	if (work.result.has_failed)
-		return refuse_leaf(TDH_SYS_TDMR_INIT, work.result.status, work.result.cpu);
+	if (tdmr_init_begin(&plan, &why))
+		return refuse_leaf(TDH_SYS_TDMR_INIT, why, this_cpu());
 	return STATUS_OK;
-}
-
-static void hand_over(void *ctx, hpa_t base, uint64_t size)
-{
-	(void)ctx;
-	frame_set_tdx_usable(base, size);
 }
 
 static enum status bring_up(const struct boot_info *bi)
@@ -393,16 +375,16 @@ enum status tdx_module_init(const struct boot_info *bi)
 	info.ready_seamcalls = seamcall_count() - calls_before;
 	if (s)
 		return s;
-	tdmr_plan_each_usable(&plan, hand_over, NULL);
 	info.tdmr_count = plan.tdmr_count;
 	info.tdmr_bytes = plan.tdmr_bytes;
 	info.pamt_bytes = plan.pamt_bytes;
 	info.global_keyid = keyid_global();
 	info.keyid_count = (uint16_t)keyid_count();
 	info.is_ready = true;
-	log_info("module initialized: %u TDMRs, %llu MiB, PAMT %llu KiB, %u KeyIDs, %llu "
-		 "SEAMCALLs",
-		 info.tdmr_count, (unsigned long long)(info.tdmr_bytes >> 20),
+	log_info("module initialized: %u TDMRs, %llu of %llu MiB so far, PAMT %llu KiB, "
+		 "%u KeyIDs, %llu SEAMCALLs",
+		 info.tdmr_count, (unsigned long long)(tdmr_init_done_bytes() >> 20),
+		 (unsigned long long)(info.tdmr_bytes >> 20),
 		 (unsigned long long)(info.pamt_bytes >> 10), info.keyid_count,
 		 (unsigned long long)info.ready_seamcalls);
 	return STATUS_OK;
@@ -410,6 +392,7 @@ enum status tdx_module_init(const struct boot_info *bi)
 
 void tdx_module_stop(void)
 {
+	tdmr_init_stop();
 	oncpu_each_package(write_back_package, NULL);
 	oncpu_each(vmx_off, NULL);
 	free_vmxon_regions();

@@ -2,6 +2,7 @@
 /* The TDX module as a whole: detection, bring-up, what it is. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -9,9 +10,10 @@
 #include "core/status.h"
 
 /*
- * Detects TDX on every CPU, brings the module up to SYS_READY, initialises the
- * TDMRs and hands their memory to frame_set_tdx_usable(). Once, on the BSP, after
- * all CPUs are in their loops' drain or cpu bring-up has finished (oncpu works).
+ * Detects TDX on every CPU, brings the module up to SYS_READY, initialises the first GiB
+ * and hands its memory to frame_set_tdx_usable(); tdx/tdmr_init.h does the rest, later.
+ * SEAMCALLs by CPUs, packages and CMRs, not by memory. Once, on the BSP, after all CPUs
+ * are in their loops' drain or cpu bring-up has finished (oncpu works).
  *
  * STATUS_UNSUPPORTED when this machine is no usable TDX host: the reason was
  * logged and is in tdx_module_info()->refusal; everything else keeps working.
@@ -26,7 +28,8 @@ struct tdx_module_info {
 	uint64_t features0;
 	uint32_t cmr_count, tdmr_count;
 	uint64_t pamt_bytes;
-	uint64_t tdmr_bytes;
+	uint64_t tdmr_bytes; /* of which so far: */
+	atomic_uint_least64_t tdmr_initialised_bytes, tdmr_failed_bytes;
 	uint16_t global_keyid;
 	uint16_t keyid_count;     /* private KeyIDs usable for TDs */
 	uint64_t ready_seamcalls; /* SEAMCALLs from entry to ready */
@@ -50,6 +53,6 @@ unsigned tdx_keyid_free_count(void);
 /* All SEAMCALLs by this hypervisor since boot. */
 uint64_t tdx_seamcall_count(void);
 
-/* Ends the use of TDX on this machine: WBINVD on every package, VMXOFF everywhere. No TD may
- * exist. */
+/* Ends the use of TDX on this machine: initialisation of TDMRs, WBINVD on every package, VMXOFF
+ * everywhere. No TD may exist. */
 void tdx_module_stop(void);

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "mm/phys.h"
 #include "tdx/td_private.h"
+#include "tdx/tdmr_init.h"
 
 bool td_retry(struct td *td, struct tdx_retry *retry, tdx_status_t s)
 {
@@ -29,17 +30,7 @@ enum status td_die(struct td *td, const char *what)
 
 enum status td_status_of(tdx_status_t s)
 {
-	switch (tdx_code(s)) {
-	case TDX_OPERAND_BUSY:
-	case TDX_OPERAND_BUSY_HOST_PRIORITY:
-	case TDX_SYS_BUSY:
-	case TDX_RND_NO_ENTROPY:
-	case TDX_KEY_GENERATION_FAILED:
-	case TDX_INTERRUPTED_RESTARTABLE:
-		return STATUS_BUSY;
-	default:
-		return STATUS_HW_FAULT;
-	}
+	return tdx_is_transient(s) ? STATUS_BUSY : STATUS_HW_FAULT;
 }
 
 enum status td_fail(struct td *td, tdx_status_t s, const char *what)
@@ -59,6 +50,9 @@ enum status td_frame_take(enum page_level level, enum frame_owner owner, hpa_t *
 {
 	enum status s = frame_alloc(level, owner, out);
 
+	/* vm_create() had enough initialised; other TDs may have taken it meanwhile. */
+	while (s == STATUS_NO_MEMORY && tdmr_init_one_more())
+		s = frame_alloc(level, owner, out);
 	if (!s)
 		td_frame_flush(*out, level_size(level));
 	return s;

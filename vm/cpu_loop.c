@@ -9,15 +9,16 @@
 #include "core/log.h"
 #include "core/oncpu.h"
 #include "drivers/timer.h"
+#include "tdx/tdmr_init.h"
 #include "vm/cpu_queue.h"
 #include "vm/exit.h"
 #include "vm/exit_log.h"
 #include "vm/teardown.h"
 #include "vm/vcpu.h"
 
-#define BSP        0U
-#define SLICE_US   10000U /* a turn while others wait; how often the shell looks */
-#define RECLAIM_US 1000U  /* background work between two looks around while idle */
+#define BSP           0U
+#define SLICE_US      10000U /* a turn while others wait; how often the shell looks */
+#define BACKGROUND_US 1000U  /* background work between two looks around while idle */
 
 /* One CPU's part; only it writes here, except for `attention`. */
 struct cpu_state {
@@ -30,7 +31,7 @@ struct cpu_state {
 
 static struct cpu_state states[MAX_CPUS];
 static void (*bsp_poll)(void);
-static uint64_t slice, reclaim_time;
+static uint64_t slice, background_time;
 
 static struct cpu_state *mine(void) { return &states[this_cpu()]; }
 
@@ -58,7 +59,7 @@ void cpu_queue_init(void)
 	irq_register(VECTOR_KICK, on_kick);
 	irq_register(VECTOR_POSTED_NOTIFY, on_notification);
 	slice = timer_us_to_tsc(SLICE_US);
-	reclaim_time = timer_us_to_tsc(RECLAIM_US);
+	background_time = timer_us_to_tsc(BACKGROUND_US);
 }
 
 void cpu_queue_call_bsp(void)
@@ -286,7 +287,8 @@ void cpu_loop_round(void)
 	v = pick(c);
 	if (v != NULL)
 		run(c, v);
-	else if (!teardown_reclaim_until(now + reclaim_time))
+	else if (!teardown_reclaim_until(now + background_time) &&
+		 !tdmr_init_until(now + background_time))
 		idle(c);
 }
 

@@ -11,6 +11,7 @@
 #include "mm/heap.h"
 #include "mm/phys.h"
 #include "tdx/module.h"
+#include "tdx/tdmr_init.h"
 #include "vm/explain.h"
 #include "vm/launch.h"
 #include "vm/registry.h"
@@ -52,10 +53,18 @@ static enum status check_limits(const struct td_config *c, struct vm_error *why)
 	return STATUS_OK;
 }
 
+/* Now, or when the rest of the TDMRs is initialised. */
+static uint64_t free_for_tds(void)
+{
+	uint64_t pending = tdmr_init_pending_bytes();
+
+	return pending + frame_free_tdx(LEVEL_4K) * PAGE_SIZE;
+}
+
 static enum status check_resources(const struct td_config *c, struct vm_error *why)
 {
 	const struct tdx_module_info *module = tdx_module_info();
-	uint64_t free_pages = frame_free_tdx(LEVEL_4K);
+	uint64_t needed = pages_needed(c) * PAGE_SIZE;
 
 	if (!module->is_ready)
 		return explain(why, STATUS_UNSUPPORTED, "%s: no TDX here: %s", c->name,
@@ -69,12 +78,12 @@ static enum status check_resources(const struct td_config *c, struct vm_error *w
 		return explain(why, STATUS_NO_KEYID,
 			       "%s: no KeyID is left: all %u are in use, expected one free",
 			       c->name, module->keyid_count);
-	if (pages_needed(c) > free_pages)
+	if (tdmr_init_need(needed) != STATUS_OK)
 		return explain(
 			why, STATUS_NO_MEMORY,
 			"%s: memory = %lu MiB takes %lu MiB, but only %lu MiB are free for "
 			"TDs",
-			c->name, c->memory >> 20, pages_needed(c) >> 8, free_pages >> 8);
+			c->name, c->memory >> 20, needed >> 20, free_for_tds() >> 20);
 	return STATUS_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "mm/phys.h"
 #include "tdx/module.h"
 #include "tdx/seamcall.h"
+#include "tdx/tdmr_init.h"
 #include "tests/fake/fake.h"
 #include "tests/hosted/platform.h"
 #include "tests/unit/test.h"
@@ -250,34 +251,36 @@ static void watch_cache(enum fake_cache_op op, const void *p, size_t size)
 
 /* ---- Set-up ---- */
 
-static void start_ram(const struct hosted_config *c)
+/* Costs nothing until it is touched. */
+static void *map_sparse(uint64_t size)
 {
-	if (arena)
-		munmap(arena, arena_size);
-	arena_size = c->ram;
-	arena = mmap(NULL, arena_size, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	free(owned);
-	owned = calloc(arena_size / 4096, 1);
-	if (arena == MAP_FAILED || !owned)
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
 		abort();
+	return p;
+}
+
+static void start_ram(uint64_t size, const struct hosted_map *map)
+{
+	if (arena) {
+		munmap(arena, arena_size);
+		munmap(owned, arena_size / 4096);
+	}
+	arena_size = size;
+	arena = map_sparse(size);
+	owned = map_sparse(size / 4096);
 	direct_map_base = (uintptr_t)arena;
 	memset(&bi, 0, sizeof(bi));
 	bi.magic = BOOT_INFO_MAGIC;
-	if (c->hole_size) {
-		bi.ranges[bi.range_count++] =
-			(struct boot_range){hpa(0), c->hole, BOOT_MEM_USABLE};
-		bi.ranges[bi.range_count++] =
-			(struct boot_range){hpa(c->hole + c->hole_size),
-					    c->ram - c->hole - c->hole_size, BOOT_MEM_USABLE};
-	} else {
-		bi.ranges[bi.range_count++] =
-			(struct boot_range){hpa(0), c->ram, BOOT_MEM_USABLE};
-	}
+	for (unsigned i = 0; i < map->memory_count; i++)
+		bi.ranges[bi.range_count++] = (struct boot_range){
+			map->memory[i].base, map->memory[i].size, BOOT_MEM_USABLE};
 	frame_init(&bi);
 }
 
-static void start_model(const struct hosted_config *c)
+static void start_model(const struct hosted_config *c, const struct hosted_map *map)
 {
 	struct tdx_platform p = {
 		.lp_count = c->cpus,
@@ -292,15 +295,10 @@ static void start_model(const struct hosted_config *c)
 
 	for (unsigned i = 0; i < c->cpus; i++)
 		p.lp_package[i] = (uint8_t)cpus[i].package;
-	for (unsigned i = 0; i < bi.range_count; i++) {
-		uint64_t base = bi.ranges[i].base.raw;
-
-		if (base == 0)
-			base = 0x100000;
-		p.cmr[p.cmr_count++] = (struct tdx_range){
-			base, bi.ranges[i].base.raw + bi.ranges[i].size - base};
-	}
-	p.seamrr = (struct tdx_range){c->hole, c->hole_size};
+	for (unsigned i = 0; i < map->cmr_count; i++)
+		p.cmr[p.cmr_count++] =
+			(struct tdx_range){map->cmrs[i].base.raw, map->cmrs[i].size};
+	p.seamrr = (struct tdx_range){map->seamrr.base.raw, map->seamrr.size};
 	free(model_memory);
 	model_memory = aligned_alloc(64, (tdx_model_size() + 63) / 64 * 64);
 	if (!model_memory)
@@ -308,7 +306,7 @@ static void start_model(const struct hosted_config *c)
 	model = tdx_model_init(model_memory, &p, &machine);
 }
 
-void hosted_start(const struct hosted_config *config)
+void hosted_start_map(const struct hosted_config *config, const struct hosted_map *map)
 {
 	fake_cpus(config->cpus, config->packages);
 	platform_set_msrs(config->private_keyids);
@@ -319,9 +317,26 @@ void hosted_start(const struct hosted_config *config)
 	guest_hook = NULL;
 	random_state = 1;
 	owned_pages = 0;
-	start_ram(config);
-	start_model(config);
+	start_ram(config->ram, map);
+	start_model(config, map);
 	fake_set_cache_hook(watch_cache);
+}
+
+/* No CMR has the first MiB. */
+void hosted_start(const struct hosted_config *c)
+{
+	const uint64_t low = 0x100000;
+	uint64_t end = c->hole + c->hole_size;
+	struct hpa_range memory[2] = {{hpa(0), c->hole}, {hpa(end), c->ram - end}};
+	struct hpa_range cmrs[2] = {{hpa(low), c->hole - low}, memory[1]};
+	struct hosted_map map = {memory, 2, cmrs, 2, {hpa(c->hole), c->hole_size}};
+
+	if (!c->hole_size) {
+		memory[0].size = c->ram;
+		cmrs[0].size = c->ram - low;
+		map.memory_count = map.cmr_count = 1;
+	}
+	hosted_start_map(c, &map);
 }
 
 void hosted_start_ready(const struct hosted_config *config)
@@ -329,6 +344,8 @@ void hosted_start_ready(const struct hosted_config *config)
 	hosted_start(config);
 	if (tdx_module_init(&bi))
 		test_fail(__FILE__, __LINE__, "TDX refused: %s", tdx_module_info()->refusal);
+	while (tdmr_init_one_more())
+		continue;
 }
 
 const struct boot_info *hosted_boot_info(void) { return &bi; }

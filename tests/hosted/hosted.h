@@ -33,8 +33,20 @@ extern const struct hosted_config hosted_default;
  */
 void hosted_start(const struct hosted_config *config);
 
-/* hosted_start(), then tdx_module_init(), which must succeed. */
+/* hosted_start(), then tdx_module_init(), which must succeed, and the rest of the TDMRs. */
 void hosted_start_ready(const struct hosted_config *config);
+
+/* Any memory map; both lists ascend and do not overlap. */
+struct hosted_map {
+	const struct hpa_range *memory;
+	unsigned memory_count;
+	const struct hpa_range *cmrs;
+	unsigned cmr_count;
+	struct hpa_range seamrr;
+};
+
+/* hosted_start() with that map below config->ram; the hole of the config does not count. */
+void hosted_start_map(const struct hosted_config *config, const struct hosted_map *map);
 
 const struct boot_info *hosted_boot_info(void);
 struct tdx_model *hosted_model(void);

@@ -3,7 +3,10 @@
 
 #include <stdlib.h>
 
+#include "mm/frame.h"
+#include "tdx/module.h"
 #include "tdx/tdh.h"
+#include "tdx/tdmr_init.h"
 #include "tests/hosted/hosted.h"
 #include "tests/unit/test.h"
 
@@ -345,6 +348,8 @@ TEST(tdx_tdmr_plan_plans_10000_random_machines)
 		in = input();
 		if (rand() % 4 == 0)
 			in.max_tdmrs = (unsigned)rand() % 4 + 1;
+		if (rand() % 2)
+			in.split_to = (unsigned)rand() % TDX_MAX_TDMRS;
 		if (tdmr_plan(&in, &plan)) {
 			/* Only where no piece of memory holds the PAMT of one GiB. */
 			EXPECT_TRUE(convertible_bytes() < SIZE_1G / 4);
@@ -359,4 +364,149 @@ TEST(tdx_tdmr_plan_plans_10000_random_machines)
 		EXPECT_EQ(place_count, 0);
 	}
 	printf("# %u machines too small for one PAMT\n", without);
+}
+
+TEST(tdx_tdmr_plan_splits_for_parallel_work)
+{
+	struct tdmr_plan_input in;
+	uint64_t covered = 0;
+
+	start();
+	add_memory(0, 13 * SIZE_1G);
+	add_cmr(0x100000, 13 * SIZE_1G);
+	in = input();
+	in.split_to = 8;
+	EXPECT_EQ(tdmr_plan(&in, &plan), STATUS_OK);
+	check_plan();
+	EXPECT_EQ(plan.tdmr_count, 8);
+	for (unsigned i = 0; i < plan.tdmr_count; i++) {
+		EXPECT_EQ(plan.tdmrs[i].base, covered);
+		EXPECT_TRUE(plan.tdmrs[i].size <= 2 * SIZE_1G);
+		covered += plan.tdmrs[i].size;
+	}
+	EXPECT_EQ(covered, 13 * SIZE_1G);
+	EXPECT_EQ(plan.lost_bytes, 0);
+	EXPECT_EQ(usable_bytes(), 13 * SIZE_1G - 0x100000 - plan.pamt_bytes);
+}
+
+/* ---- The model's own SYS.CONFIG ---- */
+
+/* Brings the module up on the machine that was described; false when it was refused. */
+static bool module_accepts(struct hpa_range seamrr)
+{
+	struct hosted_map map = {memory, memory_count, cmrs, cmr_count, seamrr};
+	struct hosted_config c = hosted_default;
+
+	c.ram = align_up(end_of(memory[memory_count - 1]), SIZE_1G);
+	if (c.ram < end_of(cmrs[cmr_count - 1]))
+		c.ram = align_up(end_of(cmrs[cmr_count - 1]), SIZE_1G);
+	hosted_start_map(&c, &map);
+	return tdx_module_init(hosted_boot_info()) == STATUS_OK;
+}
+
+static uint64_t largest_piece(void)
+{
+	uint64_t most = 0;
+
+	for (unsigned i = 0; i < memory_count; i++)
+		most = memory[i].size > most ? memory[i].size : most;
+	return most;
+}
+
+TEST(tdx_tdmr_plan_of_300_random_machines_is_accepted_by_the_module)
+{
+	unsigned tried = 0;
+
+	for (unsigned i = 0; i < 300 && test_failures == 0; i++) {
+		uint64_t total;
+
+		random_machine(40 * SIZE_1G);
+		if (largest_piece() < SIZE_1G / 4) /* no room for the allocator's own tables */
+			continue;
+		tried++;
+		if (!module_accepts((struct hpa_range){hpa(0), 0}))
+			test_fail(__FILE__, __LINE__, "machine %u: %s", i,
+				  tdx_module_info()->refusal);
+		total = frame_total();
+		EXPECT_EQ(hosted_calls(TDH_SYS_CONFIG), 1);
+		EXPECT_EQ(hosted_calls(TDH_SYS_TDMR_INIT), 256);
+		EXPECT_TRUE(tdmr_init_until(0) ||
+			    tdmr_init_done_bytes() == tdx_module_info()->tdmr_bytes);
+		EXPECT_EQ(frame_total(), total);
+	}
+	EXPECT_TRUE(tried > 200);
+	printf("# %u machines\n", tried);
+}
+
+/* ---- The platforms of the recorded traces ---- */
+
+/* Adds [base, base+size) of RAM without the part that SEAMRR takes. */
+static void add_memory_around(uint64_t end, struct hpa_range seamrr)
+{
+	if (seamrr.size == 0 || seamrr.base.raw >= end) {
+		add_memory(0, end);
+		return;
+	}
+	add_memory(0, seamrr.base.raw);
+	if (end_of(seamrr) < end)
+		add_memory(end_of(seamrr), end);
+}
+
+static struct hpa_range range_of(const char *line)
+{
+	const char *base = strstr(line, "base=");
+	const char *size = strstr(line, "size=");
+
+	if (!base || !size)
+		return (struct hpa_range){hpa(0), 0};
+	return (struct hpa_range){hpa(strtoull(base + 5, NULL, 0)),
+				  strtoull(size + 5, NULL, 0)};
+}
+
+/* Describes the machine in the header of a trace; returns its SEAMRR. */
+static struct hpa_range read_platform(FILE *f)
+{
+	struct hpa_range seamrr = {hpa(0), 0};
+	uint64_t end = 0;
+	char line[1024];
+
+	start();
+	while (fgets(line, sizeof(line), f) && strncmp(line, "begin", 5) != 0) {
+		const char *size = strstr(line, "memory=");
+
+		if (strncmp(line, "platform ", 9) == 0 && size)
+			end = strtoull(size + 7, NULL, 0);
+		else if (strncmp(line, "cmr ", 4) == 0)
+			cmrs[cmr_count++] = range_of(line);
+		else if (strncmp(line, "seamrr ", 7) == 0)
+			seamrr = range_of(line);
+	}
+	add_memory_around(end, seamrr);
+	return seamrr;
+}
+
+TEST(tdx_tdmr_plan_plans_the_platforms_of_the_recorded_traces)
+{
+	static const char *const variants[] = {"00", "03", "04", "07", "08", "11"};
+
+	for (unsigned i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+		struct hpa_range seamrr;
+		char path[64];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "tests/trace/data/A-init-%s.trace", variants[i]);
+		f = fopen(path, "r");
+		EXPECT_TRUE(f != NULL);
+		if (!f)
+			return;
+		seamrr = read_platform(f);
+		(void)fclose(f);
+		EXPECT_TRUE(cmr_count > 0 && memory_count > 0);
+		EXPECT_TRUE(module_accepts(seamrr));
+		while (tdmr_init_one_more())
+			continue;
+		EXPECT_EQ(tdmr_init_failed_bytes(), 0);
+		EXPECT_TRUE(frame_free_tdx(LEVEL_4K) * PAGE_SIZE + SIZE_1G / 8 >=
+			    convertible_bytes());
+	}
 }

@@ -4,6 +4,7 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "tdx/module.h"
+#include "tdx/tdmr_init.h"
 #include "tdx/tdx_abi.h"
 #include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
@@ -11,6 +12,7 @@
 #include "tests/unit/vm_guest.h"
 #include "vm/object.h"
 #include "vm/registry.h"
+#include "vm/teardown.h"
 #include "vm/vcpu.h"
 
 #define SHARED TD_SHARED_BIT
@@ -103,6 +105,30 @@ TEST(vm_without_shared_conversions_sees_no_ept_violation_for_its_ram)
 	guest_machine();
 	guest_create(NULL, 0);
 	EXPECT_TRUE(info_of("web").private_bytes >= GUEST_MEMORY);
+}
+
+TEST(vm_create_has_the_memory_initialised_that_the_td_takes_and_no_more)
+{
+	struct td_config c = *guest_config();
+	struct vm_error why = {""};
+	uint64_t total;
+
+	guest_machine_just_ready();
+	total = frame_total();
+	EXPECT_EQ(vm_create(&c, &why), STATUS_OK);
+	EXPECT_EQ(hosted_calls(TDH_SYS_TDMR_INIT), 256);
+	(void)strcpy(c.name, "large");
+	c.memory = UINT64_C(3) << 29;
+	EXPECT_EQ(vm_create(&c, &why), STATUS_OK);
+	EXPECT_STR_EQ(why.text, "");
+	EXPECT_EQ(hosted_calls(TDH_SYS_TDMR_INIT), 512);
+	EXPECT_TRUE(tdx_module_info()->tdmr_initialised_bytes < tdx_module_info()->tdmr_bytes);
+	EXPECT_EQ(frame_total(), total);
+	EXPECT_EQ(vm_destroy("large", &why), STATUS_OK);
+	while (tdmr_init_one_more()) /* pages come back while others become usable */
+		(void)teardown_reclaim_until(0);
+	vm_finish_reclaim();
+	EXPECT_EQ(frame_total(), total);
 }
 
 /* ---- Failures of create: one line each ---- */

@@ -5,6 +5,8 @@
 #include "guest-abi/linux_boot.h"
 #include "mm/frame.h"
 #include "mm/phys.h"
+#include "tdx/module.h"
+#include "tdx/tdmr_init.h"
 #include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
 #include "tests/unit/test.h"
@@ -43,19 +45,27 @@ static void make_kernel(uint8_t *file)
 	put(file, LINUX_XLOADFLAGS, LINUX_XLF_KERNEL_64, 2);
 }
 
-void guest_machine(void)
+void guest_machine_just_ready(void)
 {
 	struct hosted_config c = hosted_default;
 
 	c.cpus = GUEST_CPUS;
 	c.packages = 1;
-	hosted_start_ready(&c);
+	hosted_start(&c);
+	EXPECT_EQ(tdx_module_init(hosted_boot_info()), STATUS_OK);
 	add_module("vmlinuz", KERNEL_SIZE);
 	add_module("initrd.img", 100);
 	add_module("short", KERNEL_SIZE - 16);
 	make_kernel(phys_ptr(modules.modules[0].base));
 	make_kernel(phys_ptr(modules.modules[2].base));
 	vm_init(&modules);
+}
+
+void guest_machine(void)
+{
+	guest_machine_just_ready();
+	while (tdmr_init_one_more())
+		continue;
 }
 
 const struct td_config *guest_config(void)

@@ -22,6 +22,9 @@ struct guest_step {
 /* The machine, ready, with a kernel and an initrd as boot modules; vm_init() was called. */
 void guest_machine(void);
 
+/* The same, but of the memory for TDs only the first GiB is initialised. */
+void guest_machine_just_ready(void);
+
 /* What a user would write for that TD. */
 const struct td_config *guest_config(void);
 
