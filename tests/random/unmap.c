@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/random/unmap.h"
+
+#include "tests/random/expect.h"
+#include "tests/random/lp.h"
+#include "tests/random/run.h"
+
+#define QUIESCED_TRIES 200000U
+#define ALONE_TRIES    3U
+
+/* One conversion of a TD at a time, as vm/ has it. */
+static bool take_token(struct tenant *t)
+{
+	return !atomic_flag_test_and_set(&t->is_converting);
+}
+
+static void give_token(struct tenant *t) { atomic_flag_clear(&t->is_converting); }
+
+/* ---- Making vCPUs leave ---- */
+
+/* False when one stays inside, which happens with one thread only. */
+static bool wait_outside(const struct td_vcpu *v, bool until_next_exit)
+{
+	uint64_t exits = atomic_load(&v->exits);
+
+	while (atomic_load(&v->in_guest)) {
+		if (until_next_exit && atomic_load(&v->exits) != exits)
+			break;
+		if (!lp_wait())
+			return false;
+	}
+	return true;
+}
+
+static bool kick_and_wait(struct tenant *t, bool until_next_exit)
+{
+	bool is_outside = true;
+
+	atomic_fetch_add(&t->kicks, 1);
+	for (unsigned i = 0; i < t->td.vcpu_count; i++)
+		is_outside &= wait_outside(&t->vcpus[i], until_next_exit);
+	return is_outside;
+}
+
+typedef enum status (*unmap_fn)(struct td *td, gpa_t at, uint64_t size);
+
+static void fail_busy(struct tenant *t, unmap_fn fn, gpa_t at, uint64_t size)
+{
+	const char *what = fn == td_unmap_private_begin    ? "begin"
+			   : fn == td_unmap_private_commit ? "commit"
+							   : "cancel";
+	struct sept_slot slot;
+	char text[96] = "no page";
+
+	if (sept_next_leaf(&t->td.sept, at, gpa_add(at, size), &slot))
+		td_describe_gpa(&t->td, slot.base, text, sizeof(text));
+	fail("TD %u: %s of [%#llx, +%#llx) stays BUSY although no vCPU runs; first page: %s",
+	     t->index, what, (unsigned long long)at.raw, (unsigned long long)size, text);
+}
+
+/* With all vCPUs kept out BUSY has to end. */
+static enum status do_quiesced(struct tenant *t, unmap_fn fn, gpa_t at, uint64_t size)
+{
+	enum status s = fn(&t->td, at, size);
+	bool was_quiet;
+
+	if (s != STATUS_BUSY)
+		return s;
+	was_quiet = atomic_exchange(&t->is_quiet, true);
+	if (kick_and_wait(t, false)) {
+		unsigned tries = lp_is_alone() ? ALONE_TRIES : QUIESCED_TRIES;
+
+		for (; tries > 0 && s == STATUS_BUSY; tries--) {
+			s = fn(&t->td, at, size);
+			(void)lp_wait();
+		}
+		if (s == STATUS_BUSY && !lp_is_alone())
+			fail_busy(t, fn, at, size);
+	}
+	atomic_store(&t->is_quiet, was_quiet);
+	return s;
+}
+
+/* ---- The steps, with the guest's books ---- */
+
+static enum status cancel(struct td *td, gpa_t at, uint64_t size)
+{
+	(void)at;
+	(void)size;
+	return td_unmap_private_cancel(td);
+}
+
+static bool is_under_way(const struct tenant *t, gpa_t at, uint64_t size)
+{
+	return atomic_load(&t->td.unmap_base) == at.raw &&
+	       atomic_load(&t->td.unmap_size) == size;
+}
+
+static enum status begin(struct tenant *t, gpa_t at, uint64_t size)
+{
+	uint64_t other = atomic_load(&t->td.unmap_size);
+	bool is_blocked = other != 0 && !is_under_way(t, at, size);
+	enum status s = is_blocked ? td_unmap_private_begin(&t->td, at, size)
+				   : do_quiesced(t, td_unmap_private_begin, at, size);
+
+	say("begin [%#llx, +%#llx)", (unsigned long long)at.raw, (unsigned long long)size);
+	expect(t, s, is_blocked ? EXPECT(BUSY) : EXPECT(OK) | EXPECT(NO_MEMORY));
+	if (!is_blocked)
+		t->is_begun = s == STATUS_OK;
+	/* Without memory it was taken back: all of it is private. */
+	if (s == STATUS_NO_MEMORY && atomic_load(&t->td.unmap_size) == 0)
+		tenant_set_shared(t, at, size, false);
+	return s;
+}
+
+static enum status commit(struct tenant *t, gpa_t at, uint64_t size)
+{
+	enum status s;
+
+	(void)kick_and_wait(t, true);
+	tenant_set_state(t, at, size, PAGE_UNKNOWN);
+	s = do_quiesced(t, td_unmap_private_commit, at, size);
+	say("commit");
+	expect(t, s, EXPECT(OK));
+	if (s)
+		return s;
+	t->is_begun = false;
+	tenant_set_shared(t, at, size, true);
+	tenant_set_state(t, at, size, PAGE_UNACCEPTED);
+	return s;
+}
+
+static void take_back(struct tenant *t, gpa_t at, uint64_t size)
+{
+	enum status s = do_quiesced(t, cancel, at, size);
+
+	say("[%#llx, +%#llx)", (unsigned long long)at.raw, (unsigned long long)size);
+	expect(t, s, EXPECT(OK));
+	t->is_begun = false;
+	if (!s)
+		tenant_set_shared(t, at, size, false);
+}
+
+static void mark_private(struct tenant *t, gpa_t at, uint64_t size)
+{
+	uint64_t base = atomic_load(&t->td.unmap_base);
+	uint64_t busy = atomic_load(&t->td.unmap_size);
+	bool is_cut = busy && at.raw < base + busy && base < at.raw + size;
+	enum status s = td_mark_private(&t->td, at, size);
+
+	say("[%#llx, +%#llx)", (unsigned long long)at.raw, (unsigned long long)size);
+	expect(t, s, is_cut ? EXPECT(BUSY) : EXPECT(OK));
+	if (!s)
+		tenant_set_shared(t, at, size, false);
+}
+
+/* ---- Operations ---- */
+
+void unmap_to_shared(struct tenant *t, gpa_t at, uint64_t size)
+{
+	if (!take_token(t))
+		return;
+	if (!begin(t, at, size))
+		(void)commit(t, at, size);
+	give_token(t);
+}
+
+void unmap_to_private(struct tenant *t, gpa_t at, uint64_t size)
+{
+	if (!take_token(t))
+		return;
+	mark_private(t, at, size);
+	give_token(t);
+}
+
+void unmap_convert(struct tenant *t, const struct op *op)
+{
+	struct span span = tenant_span(t, op->a, op->b);
+
+	unmap_to_shared(t, span.at, span.size);
+}
+
+/* The range that is under way, as often as another. */
+void unmap_begin(struct tenant *t, const struct op *op)
+{
+	struct span span = tenant_span(t, op->a, op->b);
+
+	if (!take_token(t))
+		return;
+	if (op->c % 2 && atomic_load(&t->td.unmap_size))
+		(void)begin(t, gpa(atomic_load(&t->td.unmap_base)),
+			    atomic_load(&t->td.unmap_size));
+	else
+		(void)begin(t, span.at, span.size);
+	give_token(t);
+}
+
+void unmap_commit(struct tenant *t, const struct op *op)
+{
+	uint64_t size;
+
+	(void)op;
+	if (!take_token(t))
+		return;
+	size = atomic_load(&t->td.unmap_size);
+	if (size) {
+		gpa_t at = gpa(atomic_load(&t->td.unmap_base));
+
+		/* If it was BUSY half way, it is repeated first. */
+		if (t->is_begun || !begin(t, at, size))
+			(void)commit(t, at, size);
+	}
+	give_token(t);
+}
+
+void unmap_cancel(struct tenant *t, const struct op *op)
+{
+	uint64_t size;
+
+	(void)op;
+	if (!take_token(t))
+		return;
+	size = atomic_load(&t->td.unmap_size);
+	if (size)
+		take_back(t, gpa(atomic_load(&t->td.unmap_base)), size);
+	give_token(t);
+}
+
+void unmap_mark_private(struct tenant *t, const struct op *op)
+{
+	struct span span = tenant_span(t, op->a, op->b);
+
+	if (!take_token(t))
+		return;
+	mark_private(t, span.at, span.size);
+	give_token(t);
+}
