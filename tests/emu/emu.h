@@ -22,6 +22,7 @@ struct emu {
 	struct tdx_model *model; /* NULL: no module loaded (option) */
 	bool seamrr_disabled;    /* option: SEAMCALL is #GP */
 	bool has_no_module;      /* option: SEAMCALL fails with CF */
+	unsigned private_keyids; /* option keyids, EMU_PRIVATE_KEYIDS by default */
 	struct npt l1_npt;
 	struct emu_lock l1_npt_lock;
 	void *msrpm_l1, *msrpm_td, *iopm_td;

@@ -157,7 +157,6 @@ static const struct {
 } constants[] = {
 	{MSR_PLATFORM_ID, 0},
 	{MSR_FEATURE_CONTROL, FEATURE_LOCKED | FEATURE_VMX | FEATURE_LMCE},
-	{MSR_KEYID_PARTITIONING, (uint64_t)EMU_PRIVATE_KEYIDS << 32 | EMU_MKTME_KEYIDS},
 	{MSR_MICROCODE_REVISION, UINT64_C(0x2b000461) << 32},
 	{MSR_INTR_PENDING, 0},
 	{MSR_SMM_MONITOR_CTL, 0},
@@ -192,6 +191,9 @@ static bool read_constant(uint32_t msr, uint64_t *value)
 static bool read_platform(uint32_t msr, uint64_t *value)
 {
 	switch (msr) {
+	case MSR_KEYID_PARTITIONING:
+		*value = (uint64_t)emu.private_keyids << 32 | EMU_MKTME_KEYIDS;
+		return true;
 	case MSR_WBINVDP:
 	case MSR_WBNOINVDP:
 		*value = emu.platform.wbinvd_blocks;

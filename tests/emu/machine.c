@@ -144,7 +144,7 @@ void machine_make_platform(void)
 	p->max_pa_bits = EMU_PA_BITS;
 	p->keyid_bits = EMU_KEYID_BITS;
 	p->first_private_keyid = EMU_MKTME_KEYIDS + 1;
-	p->private_keyid_count = EMU_PRIVATE_KEYIDS;
+	p->private_keyid_count = emu.private_keyids;
 	p->wbinvd_blocks = WBINVD_BLOCKS;
 	p->build_date = BUILD_DATE;
 	p->seamrr = (struct tdx_range){.base = emu.args.carve_base, .size = EMU_CARVE_SIZE};

@@ -45,12 +45,24 @@ static bool parse_flip(const char *s)
 	return *s == '\0' && bit < 8 * 4096UL;
 }
 
+static bool parse_keyids(const char *s)
+{
+	uint64_t count;
+
+	s = parse_number(s, &count);
+	emu.private_keyids = (unsigned)count;
+	return *s == '\0' && count >= 1 && count <= EMU_PRIVATE_KEYIDS;
+}
+
 static bool parse_word(const char *word)
 {
 	static const char flip[] = "flip-shared=";
+	static const char keyids[] = "keyids=";
 
 	if (strncmp(word, flip, sizeof(flip) - 1) == 0)
 		return parse_flip(word + sizeof(flip) - 1);
+	if (strncmp(word, keyids, sizeof(keyids) - 1) == 0)
+		return parse_keyids(word + sizeof(keyids) - 1);
 	if (strcmp(word, "seamrr=off") == 0) {
 		emu.seamrr_disabled = true;
 		return true;
@@ -79,6 +91,7 @@ void options_parse(void)
 {
 	char *s = skip_separator(emu.args.options);
 
+	emu.private_keyids = EMU_PRIVATE_KEYIDS;
 	while (*s != '\0') {
 		char *word = s;
 
@@ -87,7 +100,8 @@ void options_parse(void)
 		if (*s != '\0')
 			*s++ = '\0';
 		if (!parse_word(word))
-			emu_die(EMU_EXIT_REFUSED, "option '%s' is not known", word);
+			emu_die(EMU_EXIT_REFUSED,
+				"option '%s' is not known, or its value is not possible", word);
 		s = skip_separator(s);
 	}
 }
