@@ -10,6 +10,7 @@
 
 #define VECTOR_UD 6
 #define VECTOR_GP 13
+#define VECTOR_PF 14
 #define VECTOR_MC 18
 
 /* How L1's first CPU begins. */
@@ -73,6 +74,8 @@ bool l1_vmx_instruction(struct lp *lp, const struct insn *in);
 void l1_mem_init(void);
 /* Who owns `hpa` in L1's view: 0, NPT_MODULE or NPT_EMU. */
 uint64_t l1_mem_owner(uint64_t hpa);
+/* What an access to the byte at `linear` that the emulator cannot make for L1 ends in. */
+void l1_mem_fault(struct lp *lp, uint64_t linear, bool is_write);
 void l1_mem_set_owner(uint64_t hpa, uint64_t size, bool module_owns);
 
 /* l1_mc.c */

@@ -16,6 +16,8 @@
 #define GIB  (UINT64_C(1) << 30)
 #define PAGE UINT64_C(4096)
 
+#define PF_WRITE UINT32_C(2)
+
 static void set_range(uint64_t base, uint64_t size, uint64_t entry)
 {
 	bool ok;
@@ -42,6 +44,19 @@ uint64_t l1_mem_owner(uint64_t hpa)
 	uint64_t entry = npt_lookup(&emu.l1_npt, hpa, &level);
 
 	return (entry & NPT_PRESENT) != 0 ? 0 : entry & (NPT_MODULE | NPT_EMU);
+}
+
+void l1_mem_fault(struct lp *lp, uint64_t linear, bool is_write)
+{
+	struct gview g = l1_view(lp);
+	uint64_t gpa;
+
+	if (gview_translate(&g, linear, &gpa)) {
+		l1_mc_raise(lp, gpa, false);
+		return;
+	}
+	lp->l1->cr2 = linear;
+	l1_raise_error(lp, VECTOR_PF, is_write ? PF_WRITE : 0);
 }
 
 /* Pages come back from the module as noise: whoever relies on their content must notice. */

@@ -10,6 +10,7 @@ static void do_movdir64b(struct lp *lp, const struct insn *in)
 	struct gview g = l1_view(lp);
 	uint64_t to = lp->gpr[in->reg];
 	uint8_t line[LINE];
+	size_t got;
 
 	if (in->has_67 || !vmcb_is_64bit(lp->l1))
 		to = (uint32_t)to;
@@ -17,9 +18,13 @@ static void do_movdir64b(struct lp *lp, const struct insn *in)
 		l1_raise_error(lp, VECTOR_GP, 0);
 		return;
 	}
-	if (gview_read(&g, in->linear, line, LINE) != LINE ||
-	    !gview_write(&g, to, line, LINE)) {
-		l1_raise_error(lp, VECTOR_GP, 0);
+	got = gview_read(&g, in->linear, line, LINE);
+	if (got != LINE) {
+		l1_mem_fault(lp, in->linear + got, false);
+		return;
+	}
+	if (!gview_write(&g, to, line, LINE)) {
+		l1_mem_fault(lp, to, true);
 		return;
 	}
 	l1_advance(lp, in->length);

@@ -59,12 +59,11 @@ static void fail(struct lp *lp, const struct insn *in, unsigned error)
 static bool read_operand(struct lp *lp, const struct insn *in, void *data, size_t size)
 {
 	struct gview g = l1_view(lp);
+	size_t got = gview_read(&g, in->linear, data, size);
 
-	if (in->mod == 3 || gview_read(&g, in->linear, data, size) != size) {
-		l1_raise_error(lp, VECTOR_GP, 0);
-		return false;
-	}
-	return true;
+	if (got != size)
+		l1_mem_fault(lp, in->linear + got, false);
+	return got == size;
 }
 
 static bool is_vmcs_address(uint64_t pa)
@@ -163,7 +162,7 @@ static void do_vmptrst(struct lp *lp, const struct insn *in)
 	struct gview g = l1_view(lp);
 
 	if (!gview_write(&g, in->linear, &lp->vmx.current_vmcs, sizeof(lp->vmx.current_vmcs))) {
-		l1_raise_error(lp, VECTOR_GP, 0);
+		l1_mem_fault(lp, in->linear, true);
 		return;
 	}
 	succeed(lp, in);
