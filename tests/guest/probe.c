@@ -9,11 +9,14 @@
 #include "tests/guest/tap.h"
 #include "tests/guest/td.h"
 
-#define DRAIN_MS UINT64_C(500)
+#define DRAIN_MS     UINT64_C(500)
+#define CONSOLE_PORT 0x3f8
 
 uint64_t probe_rsdp;
 
 static const char *command_line;
+
+void tap_put_char(char c) { td_io_out(CONSOLE_PORT, 1, (uint8_t)c); }
 
 static uint64_t get_field(const uint8_t *boot_params, unsigned offset, unsigned bytes)
 {

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/guest/tap.h"
 
-#include "tests/guest/td.h"
-
-#define CONSOLE_PORT 0x3f8
-
 static unsigned passed, failed;
-
-static void put_char(char c) { td_io_out(CONSOLE_PORT, 1, (uint8_t)c); }
 
 void tap_text(const char *s)
 {
 	while (*s != '\0')
-		put_char(*s++);
+		tap_put_char(*s++);
 }
 
 static void put_number(uint64_t value, unsigned base)
@@ -25,7 +19,7 @@ static void put_number(uint64_t value, unsigned base)
 		value /= base;
 	} while (value != 0);
 	while (n > 0)
-		put_char(digits[--n]);
+		tap_put_char(digits[--n]);
 }
 
 void tap_value(const char *what, uint64_t value)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Results as TAP, on the TD's console: port 0x3f8, by TDVMCALL. */
+/* Results as TAP, on the console of whoever links this. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Not from tap.c: puts a character on the console. */
+void tap_put_char(char c);
 
 void tap_text(const char *s);
 
