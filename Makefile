@@ -74,7 +74,8 @@ IMAGES      := $(B)/redoubt.elf $(B)/redoubt.efi
 TOOLS       :=
 TEST_IMAGES := $(B)/guest/vmlinuz $(B)/guest/initrd.gz $(B)/emu/tdxemu.efi $(B)/emu/tdxemu.elf
 
--include boot/boot.mk tdboot/tdboot.mk tests/emu/emu.mk tests/guest/guest.mk
+-include boot/boot.mk tdboot/tdboot.mk tests/emu/emu.mk tests/emu/l1probe/l1probe.mk
+-include tests/guest/guest.mk
 -include tests/trace/trace.mk tools/tools.mk tests/guest/initramfs/initramfs.mk
 -include tests/fuzz/fuzz.mk tests/random/random.mk tests/bench/bench.mk
 

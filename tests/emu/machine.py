@@ -40,6 +40,7 @@ class Options:
     build: pathlib.Path = ROOT / "build"
     boot: str = "uefi"
     emulator: bool = True
+    image: pathlib.Path | None = None  # Started in place of redoubt.efi (UEFI only).
     cpus: int = 1
     sockets: int = 1
     ram: str = "2G"
@@ -138,7 +139,7 @@ def build_esp(o, files, work):
     tree = work / "esp"
     for name, source in files.items():
         put(source, tree / name)
-    put(o.build / "redoubt.efi", tree / "redoubt.efi")
+    put(o.image or o.build / "redoubt.efi", tree / "redoubt.efi")
     if o.emulator:
         put(o.build / "emu/tdxemu.efi", tree / "EFI/BOOT/BOOTX64.EFI")
         put("".join(f"{line}\n" for line in o.emu_options).encode(), tree / "tdxemu.cfg")
