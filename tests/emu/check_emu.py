@@ -35,6 +35,7 @@ class Step:
     name: str
     expect: str | typing.Callable = PROMPT  # A regular expression, or what computes it.
     send: str | None = None
+    key: str | None = None    # Typed as it is, without Enter.
     keep: str | None = None   # Remember what the group of `expect` matched, under this name.
     same: str | None = None   # Demand that it is what was kept under this name.
     poll: bool = False        # Type the line again until its answer is as expected.
@@ -51,19 +52,24 @@ class Boot:
     ends: int | None = None
 
 
-def predicted_mrtd(m):
-    """What redoubt-mrtd says about the files of this boot, as a regular expression."""
-    files, _ = machine.medium_files(m.options)
+def mrtd_of(options):
+    """What redoubt-mrtd says about the files of such a boot."""
+    files, _ = machine.medium_files(options)
     with tempfile.TemporaryDirectory(prefix="redoubt-") as folder:
         place = pathlib.Path(folder)
         for name, source in files.items():
             machine.put(source, place / name)
-        done = subprocess.run([m.options.build / "redoubt-mrtd", "--cfg", place / "redoubt.cfg",
+        done = subprocess.run([options.build / "redoubt-mrtd", "--cfg", place / "redoubt.cfg",
                                "--dir", place, "--td", machine.TD_NAME],
                               capture_output=True, text=True)
     if done.returncode != 0:
         raise machine.MachineError(f"redoubt-mrtd: {done.stderr}")
-    return rf"^mrtd +{done.stdout.split()[1]}$"
+    return done.stdout.split()[1]
+
+
+def predicted_mrtd(m):
+    """The same as a regular expression for what td-info prints."""
+    return rf"^mrtd +{mrtd_of(m.options)}$"
 
 
 # ---- Pieces of sessions -------------------------------------------------------------
@@ -123,6 +129,39 @@ REFUSED = [
     Step("the shell answers", send="version", expect=r"^Redoubt \d+\.\d+"),
     Step("a TD is refused for the same reason", send="start debian", expect=r"^start: \S.*")]
 
+LEAVE = Step("Ctrl-] leads back to the shell", key="\x1d")
+
+# Two TDs that run at once; each of their shells remembers who it is.
+TWO = [step for name in ("first", "second") for step in (
+    Step(f"start of the {name} is accepted", send=f"start {name}", expect=f"{name} started"),
+    Step(f"the {name} TD's shell appears", send=f"console {name}", expect="SHELL-READY",
+         timeout=400),
+    Step("it prompts", expect=SHELL),
+    Step("it takes a variable", send=f"me={name}", expect=SHELL),
+    LEAVE)]
+
+SWITCH = [step for name in ("first", "second", "first") for step in (
+    Step(f"console attaches to the {name} TD", send=f"console {name}",
+         expect=rf"^console of {name}, Ctrl-\] leaves it"),
+    Step("its shell answers for itself", send="echo I-am-$me-$((40+2))",
+         expect=rf"^I-am-{name}-42$"),
+    Step("it prompts again", expect=SHELL),
+    LEAVE)]
+
+KEYID_TAKEN = [
+    Step("the first TD takes the only KeyID", send="create first", expect="first created"),
+    Step("no KeyID is left", send="mem", expect=r"^keyids_free +0\s"),
+    Step("the second is refused in one clear line", send="create second",
+         expect=r"^create: second: no KeyID is left: all 1 are in use, expected one free$"),
+    Step("the first is still there", send="list", expect=r"^first +created"),
+    Step("destroy frees the KeyID", send="destroy first",
+         expect="first destroyed: its KeyID is free"),
+    Step("now the second can be created", send="create second", expect="second created"),
+    Step("and the first cannot", send="create first", expect="first: no KeyID is left"),
+    Step("destroy of the second is accepted", send="destroy second",
+         expect="second destroyed"),
+    Step("and the first can again", send="create first", expect="first created")]
+
 # ---- The boots ----------------------------------------------------------------------
 
 MISTAKES = """\
@@ -147,11 +186,36 @@ kernel = vmlinuz
 memory = 64G
 """
 
+TWO_TDS = """\
+[redoubt]
+console = com1,115200
+log = info
+
+[td first]
+kernel = vmlinuz
+initrd = initrd.gz
+cmdline = console=hvc0
+memory = 256M
+
+[td second]
+kernel = vmlinuz
+initrd = initrd.gz
+cmdline = console=hvc0
+memory = 256M
+"""
+
+L1_PROBE = pathlib.Path("emu/l1probe.efi")  # In the build folder.
+
 # The files lie in the TD's file window, each from a 2M boundary on.
 FLIPS = {"kernel": "flip-shared=0x10000001000:5", "initrd": "flip-shared=0x10000c00800:0",
          "command line": "flip-shared=0x10000e00000:3"}
 
 BOOTS = [
+    Boot("l1 probe", Options(image=L1_PROBE, cpus=2), [
+        Step("the L1 probe starts in place of Redoubt", expect=r"^l1probe: started",
+             timeout=300),
+        Step("the machine is all that it wants", expect=r"^probe: \d+ passed, 0 failed$")],
+         ends=EXIT_REQUESTED),
     Boot("uefi, 1 CPU", Options(), [
         *READY, *COUNT_FREE, *LINUX, *TALK, *GUEST_POWEROFF,
         Step("MRTD is what redoubt-mrtd predicts", send="td-info debian",
@@ -167,6 +231,22 @@ BOOTS = [
         *READY, *COUNT_FREE, *LINUX, *TALK, *GUEST_POWEROFF, *DESTROY, *ALL_BACK]),
     Boot("uefi, 4 CPUs, 2 packages", Options(cpus=4, sockets=2), [
         *READY, *COUNT_FREE, *LINUX, *TALK, *GUEST_POWEROFF, *DESTROY, *ALL_BACK]),
+    Boot("grub, 4 CPUs", Options(boot="grub", cpus=4), [
+        *READY, *COUNT_FREE, *LINUX, *TALK, *GUEST_POWEROFF, *DESTROY, *ALL_BACK]),
+    Boot("two TDs at once", Options(cpus=2, ram="3G", cfg_text=TWO_TDS), [
+        *READY, *TWO, *SWITCH,
+        Step("both run", send="list", expect=r"^first +running.*\nsecond +running")]),
+    Boot("one KeyID", Options(cfg_text=TWO_TDS, emu_options=("keyids=2",)), [
+        *READY, *KEYID_TAKEN]),
+    Boot("no module", Options(emu_options=("module=none",)), [
+        *UP, *REFUSED,
+        Step("the reason is SEAMCALL's VMfailInvalid", send="tdx-check",
+             expect=r"^TDX is refused: TDH\.SYS\.INIT .*TDX_SW_VMFAIL_INVALID$")]),
+    Boot("seamrr off", Options(boot="grub", emu_options=("seamrr=off",)), [
+        *UP, *REFUSED,
+        Step("what the BIOS lacks is named", send="tdx-check", expect=r"^missing SEAMRR "),
+        Step("the reason is SEAMCALL's #GP",
+             expect=r"^TDX is refused: TDH\.SYS\.INIT .*TDX_SW_GP$")]),
     Boot("uefi, no emulator", Options(emulator=False), [*UP, *REFUSED]),
     Boot("grub, no emulator, 2 CPUs", Options(emulator=False, boot="grub", cpus=2), [
         *UP, *REFUSED]),
@@ -241,6 +321,8 @@ def do_step(m, step, kept):
     else:
         if step.send is not None:
             m.command(step.send)
+        if step.key is not None:
+            m.send_raw(step.key)
         found = m.expect(expect, step.timeout)
     if step.keep:
         kept[step.keep] = found.group(1)
@@ -261,6 +343,19 @@ def run_steps(m, boot, todo, tap):
         if code != boot.ends:
             raise machine.MachineError(f"QEMU's exit code is {code}, not {boot.ends}")
         tap.result(True, f"{boot.name}: {todo.pop(0)}")
+
+
+def check_prediction(build, tap):
+    """Without a boot: one bit of a configured file is enough for another MRTD."""
+    plain = mrtd_of(Options(build=build))
+    for name in ("vmlinuz", "initrd.gz"):
+        data = bytearray((build / "guest" / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        flipped = mrtd_of(Options(build=build, extra_files={name: bytes(data)}))
+        tap.result(flipped != plain, f"prediction: a flipped bit in {name} changes the MRTD")
+    other = mrtd_of(Options(build=build, cmdline="console=hvc1"))
+    tap.result(other != plain, "prediction: so does one in the command line")
+    tap.result(mrtd_of(Options(build=build)) == plain, "prediction: the same files give the same")
 
 
 def run_boot(boot, options, tap):
@@ -289,11 +384,14 @@ def main():
     p.add_argument("wanted", nargs="?", default="", help="only boots whose name has this")
     a = p.parse_args()
     tap = Tap()
+    build = a.build.resolve()
+    if a.wanted in "prediction":
+        check_prediction(build, tap)
     for boot in BOOTS:
         if a.wanted in boot.name:
-            build = a.build.resolve()
             kernel = boot.options.kernel and build / boot.options.kernel
-            options = dataclasses.replace(boot.options, build=build, kernel=kernel)
+            image = boot.options.image and build / boot.options.image
+            options = dataclasses.replace(boot.options, build=build, kernel=kernel, image=image)
             for _ in range(a.repeat):
                 run_boot(boot, options, tap)
     print(f"1..{tap.passed + tap.failed}")
