@@ -7,7 +7,7 @@ import source
 
 BUDGET = 12000
 OTHERS = ("sha384", "tools", "tests/model", "tests/emu", "tests/guest", "tests/unit",
-          "tests/fake", "tests/hosted", "tests/trace", "tests/fuzz", "tests/bench")
+          "tests/fake", "tests/hosted", "tests/trace", "tests/fuzz", "tests/random", "tests/bench")
 
 
 def folder_lines(root, folder):

@@ -215,6 +215,44 @@ static void compare(struct tenant *t, uint32_t page, uint64_t at, const char *ho
 		     (unsigned long long)p->value);
 }
 
+/* ---- Translations in use ---- */
+
+static bool tlb_lookup(struct tenant *t, uint32_t page, uint64_t *at)
+{
+	struct tlb *tlb = &lp.tlb;
+
+	for (unsigned i = 0; i < tlb->count; i++)
+		if (tlb->entry[i].page == page) {
+			*at = tlb->entry[i].hpa;
+			return true;
+		}
+	if (!translate(t, tenant_page_gpa(t, page), at))
+		return false;
+	if (tlb->count < TLB_ENTRIES) {
+		tlb->entry[tlb->count].page = page;
+		tlb->entry[tlb->count++].hpa = *at;
+	}
+	return true;
+}
+
+/* No frame is taken from a page that a vCPU inside the guest may still reach. */
+static void check_tlb(struct tenant *t)
+{
+	for (unsigned i = 0; i < lp.tlb.count; i++) {
+		gpa_t at = tenant_page_gpa(t, lp.tlb.entry[i].page);
+		struct sept_slot slot = sept_find(&t->td.sept, at, LEVEL_4K);
+		mirror_entry_t e = sept_read(slot);
+		uint64_t frame = mirror_frame_of(e).raw + (at.raw - slot.base.raw);
+
+		if (!mirror_is_leaf(e) || frame != lp.tlb.entry[i].hpa ||
+		    !hosted_is_owned(frame))
+			fail("TD %u: page %#llx lost frame %#llx while vCPU %u, inside since "
+			     "before that, could reach it",
+			     t->index, (unsigned long long)at.raw,
+			     (unsigned long long)lp.tlb.entry[i].hpa, lp.vcpu);
+	}
+}
+
 /* True when the access faults. A page that the guest gave up meanwhile is left alone. */
 static bool touch(struct tenant *t, struct guest_vcpu *g, struct tdx_exit *exit)
 {
@@ -224,7 +262,7 @@ static bool touch(struct tenant *t, struct guest_vcpu *g, struct tdx_exit *exit)
 	g->instruction = INSN_NONE;
 	if (p->is_shared)
 		return false;
-	if (!translate(t, tenant_page_gpa(t, g->page), &at)) {
+	if (!tlb_lookup(t, g->page, &at)) {
 		g->instruction = INSN_TOUCH;
 		g->is_own = p->state == PAGE_OWNED;
 		violation(t, g, exit);
@@ -382,6 +420,7 @@ static void let_others_in(void)
 	for (; lp.inside > 0; lp.inside--)
 		run_inside();
 	me()->faults = 0;
+	check_tlb(lp.tenant);
 }
 
 void guest_run(unsigned cpu, struct tdx_vcpu_view *view, struct tdx_exit *exit)
@@ -404,6 +443,7 @@ void guest_run(unsigned cpu, struct tdx_vcpu_view *view, struct tdx_exit *exit)
 		is_out = step(t, s, exit);
 		spin_unlock(&t->guest_lock);
 	}
+	check_tlb(t);
 	/* Not left by an instruction: an interrupt, as the machine presets. */
 }
 

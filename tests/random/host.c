@@ -147,7 +147,7 @@ static void fault(struct tenant *t, const struct op *op)
 	uint32_t page = op->a % tenant_pages(t);
 	gpa_t at = tenant_page_gpa(t, page);
 	enum page_level limit = op->b % 3 ? LEVEL_2M : LEVEL_4K;
-	bool is_shared = t->pages[page].is_shared;
+	bool is_shared = tenant_is_shared(t, page);
 	enum status s = td_resolve_fault(&t->td, at, limit);
 
 	say("at %#llx, %s", (unsigned long long)at.raw, limit == LEVEL_2M ? "2M" : "4K");
@@ -238,6 +238,8 @@ static void take_hog(const struct op *op)
 
 		if (frame_alloc(LEVEL_2M, FRAME_SHARED, &chunk))
 			break;
+		/* What comes back is not zero: accepting has to make it so. */
+		memset(phys_ptr(chunk), 0xa5, SIZE_2M);
 		for (unsigned i = 0; i < 512; i += 2)
 			frame_free(hpa_add(chunk, i * PAGE_SIZE), PAGE_SIZE);
 		hog.chunk[hog.count++] = chunk;

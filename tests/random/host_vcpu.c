@@ -56,6 +56,8 @@ static void flush_at_home(struct tenant *t, struct td_vcpu *v)
 	oncpu_run(home < 0 ? this_cpu() : (unsigned)home, flush, &w);
 	say("vCPU %u leaves CPU %d", v->index, home);
 	expect(t, w.status, EXPECT(OK));
+	if (!w.status && atomic_load(&v->assoc_cpu) != -1)
+		fail("TD %u: vCPU %u is flushed and still at home", t->index, v->index);
 }
 
 void host_flush_vcpu(struct tenant *t, const struct op *op)
@@ -112,16 +114,6 @@ static enum page_level wanted_level(uint64_t extended)
 	return LEVEL_2M;
 }
 
-static bool is_shared_page(struct tenant *t, uint32_t page)
-{
-	bool is_shared;
-
-	spin_lock(&t->guest_lock);
-	is_shared = t->pages[page].is_shared;
-	spin_unlock(&t->guest_lock);
-	return is_shared;
-}
-
 /* The fault does not come back for ever, unless an unmap or memory is in the way. */
 static enum action count_fault(struct tenant *t, unsigned index, gpa_t at, enum status s)
 {
@@ -154,7 +146,7 @@ static enum action private_fault(struct tenant *t, unsigned index, gpa_t at, uin
 	}
 	s = td_resolve_fault(&t->td, at, wanted_level(extended));
 	say("fault at %#llx", (unsigned long long)at.raw);
-	if (s == STATUS_BAD_ARG && (is_shared_page(t, page) || !lp_is_alone()))
+	if (s == STATUS_BAD_ARG && (tenant_is_shared(t, page) || !lp_is_alone()))
 		say("-> it is shared");
 	else
 		expect_memory(t, s, at, SIZE_4K);
@@ -235,6 +227,7 @@ static void enter_often(struct tenant *t, unsigned index)
 			break;
 		if (!bring_here(t, &t->vcpus[index]))
 			break;
+		lp.tlb.count = 0;
 		action = handle_exit(t, index, td_vcpu_enter(&t->vcpus[index], &regs), &regs);
 		oncpu_drain();
 		entries++;
@@ -262,5 +255,6 @@ void host_run_vcpu(struct tenant *t, const struct op *op)
 	lp.kicks = outer.kicks;
 	lp.inside = outer.inside;
 	lp.rng = outer.rng;
+	lp.tlb = outer.tlb;
 	give_vcpu(t, index);
 }

@@ -11,8 +11,20 @@
 
 #include "tests/random/ops.h"
 
+#define TLB_ENTRIES 8U
+
 struct seamcall_regs;
 struct tenant;
+
+/* Translations that a running guest has used and, as a CPU does, goes on using until it exits.
+ */
+struct tlb {
+	unsigned count;
+	struct {
+		uint32_t page;
+		uint64_t hpa;
+	} entry[TLB_ENTRIES];
+};
 
 struct lp {
 	unsigned depth; /* operations under way, one inside the other */
@@ -23,6 +35,7 @@ struct lp {
 	unsigned kicks;  /* of the tenant when it was entered */
 	unsigned inside; /* operations to be run inside it */
 	struct rng rng;
+	struct tlb tlb;
 	/* The `skip`-th SEAMCALL from now on and `count` - 1 more of its leaf fail; 0 = none.
 	 */
 	unsigned inject_skip, inject_count, inject_leaf;

@@ -97,7 +97,7 @@ static void print_log(void)
 			printf("#   log: %.*s\n", (int)strcspn(lines[i], "\n"), lines[i]);
 }
 
-static void fail_v(const char *fmt, va_list ap)
+static __attribute__((format(printf, 1, 0))) void fail_v(const char *fmt, va_list ap)
 {
 	if (atomic_exchange(&failed, true))
 		return;

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Runs random-ops with several seeds, a few at a time, and counts.
 
-Half of the operations are replayed in one thread, half run on four; with --tsan a short run
-of another build follows, under ThreadSanitizer. The output of a run that fails is shown: the
+Lists of --ops operations in all are run in one thread, and as many on four; with --tsan short
+runs of another build follow, under ThreadSanitizer. The output of a run that fails is shown: the
 command that repeats it, and if one thread is enough, the shortest list found, in words.
 """
 import argparse
@@ -23,7 +23,7 @@ def command(program, seed, ops, threads, *more):
 
 
 def plan(a):
-    share = max(a.ops // RUNS, 1)
+    share = max(2 * a.ops // RUNS, 1)
     runs = []
     for i in range(RUNS):
         threads = THREADS if i % 2 else 1
@@ -57,7 +57,7 @@ def main():
     p.add_argument("program")
     p.add_argument("--tsan", help="the same program, built with ThreadSanitizer")
     p.add_argument("--ops", type=int, default=200000)
-    p.add_argument("--tsan-ops", type=int, default=4000)
+    p.add_argument("--tsan-ops", type=int, default=10000)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, RUNS))
     a = p.parse_args()

@@ -107,6 +107,16 @@ struct span tenant_span(const struct tenant *t, uint32_t a, uint32_t b)
 	return (struct span){first, count, tenant_page_gpa(t, first), count * SIZE_4K};
 }
 
+bool tenant_is_shared(struct tenant *t, uint32_t page)
+{
+	bool is_shared;
+
+	spin_lock(&t->guest_lock);
+	is_shared = t->pages[page].is_shared;
+	spin_unlock(&t->guest_lock);
+	return is_shared;
+}
+
 void tenant_set_shared(struct tenant *t, gpa_t at, uint64_t size, bool is_shared)
 {
 	uint32_t first = tenant_page_at(t, at);

@@ -101,6 +101,8 @@ struct span {
 };
 struct span tenant_span(const struct tenant *t, uint32_t a, uint32_t b);
 
-/* Pages of [first, first + count): shared or not, and unaccepted or unknown. */
+bool tenant_is_shared(struct tenant *t, uint32_t page);
+
+/* What the pages of [at, at + size) are from now on. */
 void tenant_set_shared(struct tenant *t, gpa_t at, uint64_t size, bool is_shared);
 void tenant_set_state(struct tenant *t, gpa_t at, uint64_t size, enum guest_page_state state);
