@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "core/addr.h"
+#include "core/cpu.h"
 #include "core/spinlock.h"
 #include "core/status.h"
 #include "tdx/gpa_map.h"
@@ -53,6 +54,18 @@ struct vp_regs {
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
+/*
+ * Pages on their way back. RAM is dealt out in units of 2M GPA: each is one CPU's alone, so
+ * that any number of them work without meeting; what is above and beside them comes last.
+ */
+struct td_reclaim {
+	atomic_flag is_busy; /* one CPU at a time before the first unit and after the last */
+	atomic_bool is_started;
+	atomic_uint_least64_t next, units_left;
+	/* Unit + 1 that a CPU left for later; whoever finds no new one takes it. */
+	atomic_uint_least64_t left[MAX_CPUS];
+};
+
 /* How far the KeyID has come on its way back. */
 enum td_key_stage { TD_KEY_NONE, TD_KEY_ASSIGNED, TD_KEY_FLUSHED, TD_KEY_FREED, TD_KEY_LOST };
 
@@ -83,8 +96,7 @@ struct td {
 	struct td_vcpu *vcpus[TD_MAX_VCPUS];
 	unsigned vcpu_count;
 	atomic_uint_least64_t seamcalls; /* for this TD, all leaves but VP.ENTER */
-	atomic_flag reclaim_busy;        /* one CPU at a time in td_reclaim() */
-	bool is_reclaim_started;
+	struct td_reclaim reclaim;
 	atomic_uint_least64_t teardown_total, teardown_done; /* pages to reclaim, reclaimed */
 	atomic_uint_least64_t quarantined_bytes; /* what the module would not give back */
 	struct spinlock returned_lock;
@@ -188,7 +200,7 @@ MUST_CHECK enum status td_release_keyid(struct td *td);
 
 /*
  * Second half: reclaims up to `budget` pages (one of 2M counts as 32); *done when nothing (TDR
- * included) is left. Any CPU, resumable.
+ * included) is left. Any number of CPUs at once, resumable.
  */
 MUST_CHECK enum status td_reclaim(struct td *td, unsigned budget, bool *done);
 

@@ -3,6 +3,7 @@
 #define LOG_TAG "tdx"
 
 #include "core/cpu.h"
+#include "core/hw.h"
 #include "core/log.h"
 #include "core/oncpu.h"
 #include "tdx/keyid.h"
@@ -16,6 +17,8 @@
 
 /* Of td_reclaim()'s budget, in pages of 4K. */
 #define LARGE_PAGE_COST 32
+
+#define HIGH_RAM (UINT64_C(1) << 32)
 
 /* ---- KeyID ---- */
 
@@ -207,33 +210,111 @@ static void charge(unsigned *budget, enum page_level level)
 	*budget = *budget > cost ? *budget - cost : 0;
 }
 
-/* The TD runs nowhere and nobody else reclaims: no claim can fail. False when the budget ends.
- */
+static bool reclaim_below(struct td *td, struct sept_node *node, enum page_level level,
+			  unsigned *budget);
+
+/* The TD runs nowhere and this part of the tree is ours: no claim can fail. False when the
+ * budget ends. */
+static bool reclaim_entry(struct td *td, struct sept_slot slot, unsigned *budget)
+{
+	mirror_entry_t e = sept_read(slot);
+	bool is_table = mirror_state_of(e) == MIRROR_TABLE;
+
+	if (mirror_state_of(e) == MIRROR_FREE)
+		return true;
+	if (is_table && !reclaim_below(td, sept_child(slot), slot.level - 1, budget))
+		return false;
+	if (*budget == 0)
+		return false;
+	charge(budget, is_table ? LEVEL_4K : slot.level);
+	reclaim(td, mirror_frame_of(e), is_table ? LEVEL_4K : slot.level);
+	if (sept_claim(slot, e))
+		return false;
+	if (is_table)
+		sept_commit_no_table(&td->sept, slot);
+	else
+		sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
+	return true;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the Secure EPT */
 static bool reclaim_below(struct td *td, struct sept_node *node, enum page_level level,
 			  unsigned *budget)
 {
 	for (unsigned i = 0; i < SEPT_ENTRIES; i++) {
 		struct sept_slot slot = {.node = node, .index = i, .level = level};
-		mirror_entry_t e = sept_read(slot);
-		bool is_table = mirror_state_of(e) == MIRROR_TABLE;
 
-		if (mirror_state_of(e) == MIRROR_FREE)
-			continue;
-		if (is_table && !reclaim_below(td, sept_child(slot), level - 1, budget))
+		if (!reclaim_entry(td, slot, budget))
 			return false;
-		if (*budget == 0)
-			return false;
-		charge(budget, is_table ? LEVEL_4K : level);
-		reclaim(td, mirror_frame_of(e), is_table ? LEVEL_4K : level);
-		if (sept_claim(slot, e))
-			return false;
-		if (is_table)
-			sept_commit_no_table(&td->sept, slot);
-		else
-			sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
 	}
 	return true;
 }
+
+/* ---- Units ---- */
+
+static uint64_t low_units(const struct td *td)
+{
+	return align_up(td->params.ram_low_end.raw, SIZE_2M) / SIZE_2M;
+}
+
+static uint64_t unit_count(const struct td *td)
+{
+	uint64_t high = td->params.ram_high_end.raw;
+
+	return low_units(td) +
+	       (high > HIGH_RAM ? align_up(high - HIGH_RAM, SIZE_2M) / SIZE_2M : 0);
+}
+
+static gpa_t unit_base(const struct td *td, uint64_t unit)
+{
+	uint64_t low = low_units(td);
+
+	return gpa(unit < low ? unit * SIZE_2M : HIGH_RAM + (unit - low) * SIZE_2M);
+}
+
+/* This CPU's own, a new one, or one that another CPU left. */
+static bool take_unit(struct td *td, uint64_t *unit)
+{
+	struct td_reclaim *r = &td->reclaim;
+	uint64_t left = atomic_exchange(&r->left[this_cpu()], 0);
+
+	if (left == 0 && atomic_load(&r->next) < unit_count(td)) {
+		*unit = atomic_fetch_add(&r->next, 1);
+		if (*unit < unit_count(td))
+			return true;
+	}
+	for (unsigned i = 0; i < cpu_count && left == 0; i++)
+		left = atomic_exchange(&r->left[i], 0);
+	*unit = left - 1;
+	return left != 0;
+}
+
+/* Nodes above 2M stay until all units are done: the walk meets nobody. */
+static bool reclaim_unit(struct td *td, uint64_t unit, unsigned *budget)
+{
+	gpa_t at = unit_base(td, unit);
+	struct sept_slot slot = sept_find(&td->sept, at, LEVEL_2M);
+	bool is_ours = slot.level == LEVEL_2M || mirror_is_leaf(sept_read(slot));
+
+	return !is_ours || slot.base.raw != at.raw || reclaim_entry(td, slot, budget);
+}
+
+/* True when no unit is left, of any CPU. */
+static bool reclaim_units(struct td *td, unsigned *budget)
+{
+	uint64_t unit;
+
+	while (*budget > 0 && take_unit(td, &unit)) {
+		if (!reclaim_unit(td, unit, budget)) {
+			atomic_store(&td->reclaim.left[this_cpu()], unit + 1);
+			return false;
+		}
+		atomic_fetch_sub(&td->reclaim.units_left, 1);
+	}
+	return atomic_load(&td->reclaim.units_left) == 0;
+}
+
+/* ---- The rest ---- */
 
 /* From the list's end, so that the count says what is left. */
 static bool reclaim_list(struct td *td, hpa_t *pages, unsigned *count, unsigned *budget)
@@ -301,15 +382,16 @@ static void start(struct td *td)
 	for (unsigned i = 0; i < td->vcpu_count; i++)
 		total += td->vcpus[i]->tdcx_count + 1U;
 	atomic_store(&td->teardown_total, total);
-	td->is_reclaim_started = true;
 	td_measured_region_end(td);
 	td_returned_end(td);
+	atomic_store(&td->reclaim.units_left, td->sept.root ? unit_count(td) : 0);
+	atomic_store(&td->reclaim.next, td->sept.root ? 0 : unit_count(td));
+	atomic_store(&td->reclaim.is_started, true);
 }
 
-static bool reclaim_all(struct td *td, unsigned *budget)
+/* What belongs to no unit: upper Secure EPT pages, vCPUs, the TD itself. */
+static bool reclaim_rest(struct td *td, unsigned *budget)
 {
-	if (!td->is_reclaim_started)
-		start(td);
 	if (td->sept.root && !reclaim_below(td, td->sept.root, LEVEL_512G, budget))
 		return false;
 	if (!reclaim_vcpus(td, budget) || !reclaim_list(td, td->tdcx, &td->tdcx_count, budget))
@@ -326,12 +408,21 @@ static bool reclaim_all(struct td *td, unsigned *budget)
 
 enum status td_reclaim(struct td *td, unsigned budget, bool *done)
 {
+	struct td_reclaim *r = &td->reclaim;
+
 	*done = false;
 	if (td->key_stage == TD_KEY_ASSIGNED || td->key_stage == TD_KEY_FLUSHED)
 		return STATUS_BAD_STATE;
-	if (atomic_flag_test_and_set(&td->reclaim_busy))
+	if (!atomic_load(&r->is_started)) {
+		if (atomic_flag_test_and_set(&r->is_busy))
+			return STATUS_OK;
+		if (!atomic_load(&r->is_started))
+			start(td);
+		atomic_flag_clear(&r->is_busy);
+	}
+	if (!reclaim_units(td, &budget) || budget == 0 || atomic_flag_test_and_set(&r->is_busy))
 		return STATUS_OK;
-	*done = reclaim_all(td, &budget);
-	atomic_flag_clear(&td->reclaim_busy);
+	*done = reclaim_rest(td, &budget);
+	atomic_flag_clear(&r->is_busy);
 	return STATUS_OK;
 }

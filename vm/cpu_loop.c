@@ -10,6 +10,7 @@
 #include "core/oncpu.h"
 #include "drivers/timer.h"
 #include "tdx/tdmr_init.h"
+#include "vm/background.h"
 #include "vm/cpu_queue.h"
 #include "vm/exit.h"
 #include "vm/exit_log.h"
@@ -287,7 +288,7 @@ void cpu_loop_round(void)
 	v = pick(c);
 	if (v != NULL)
 		run(c, v);
-	else if (!teardown_reclaim_until(now + background_time) &&
+	else if (!background_work_until(now + background_time) &&
 		 !tdmr_init_until(now + background_time))
 		idle(c);
 }

@@ -5,6 +5,7 @@
 
 #include "core/string.h"
 #include "mm/heap.h"
+#include "vm/background.h"
 #include "vm/console.h"
 
 static struct vm *first;
@@ -36,6 +37,7 @@ void registry_add(struct vm *vm)
 	while (*link != NULL)
 		link = &(*link)->next;
 	*link = vm;
+	background_add(vm);
 }
 
 void vm_free(struct vm *vm)
@@ -57,6 +59,7 @@ void registry_free_dead(void)
 			continue;
 		}
 		*link = vm->next;
+		background_remove(vm);
 		console_forget(vm);
 		vm_free(vm);
 	}

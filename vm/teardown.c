@@ -4,73 +4,13 @@
 
 #include <stddef.h>
 
-#include "core/hw.h"
 #include "core/log.h"
 #include "mm/frame.h"
+#include "vm/background.h"
 #include "vm/console.h"
 #include "vm/convert.h"
 #include "vm/cpu_queue.h"
 #include "vm/registry.h"
-
-/*
- * Dying TDs change hands here: who takes one out of its slot has it alone until it puts
- * it back, so reclaim needs no lock and the BSP frees none that somebody works on.
- */
-static _Atomic(struct vm *) dying[VM_MAX];
-
-static void put_dying(struct vm *vm)
-{
-	for (unsigned i = 0;; i = (i + 1) % VM_MAX) {
-		struct vm *expected = NULL;
-
-		if (atomic_compare_exchange_strong(&dying[i], &expected, vm))
-			return;
-	}
-}
-
-static struct vm *take_dying(void)
-{
-	for (unsigned i = 0; i < VM_MAX; i++) {
-		struct vm *vm;
-
-		if (atomic_load_explicit(&dying[i], memory_order_relaxed) == NULL)
-			continue;
-		vm = atomic_exchange(&dying[i], NULL);
-		if (vm != NULL)
-			return vm;
-	}
-	return NULL;
-}
-
-/* The module's part of the TD is gone, or out of reach. */
-static void end_reclaim(struct vm *vm, enum status s)
-{
-	if (s != STATUS_OK)
-		log_error("%s: pages could not be reclaimed: %s", vm->config.name,
-			  status_name(s));
-	else
-		log_info("%s: all memory is back", vm->config.name);
-	atomic_store(&vm->teardown, TEARDOWN_DONE);
-}
-
-/* Page by page: a large one can take long, where its lines are reset one trap at a time. */
-bool teardown_reclaim_until(uint64_t tsc)
-{
-	struct vm *vm = take_dying();
-	bool done = false;
-	enum status s;
-
-	if (vm == NULL)
-		return false;
-	do {
-		s = td_reclaim(&vm->td, 1, &done);
-	} while (s == STATUS_OK && !done && hw_rdtsc() < tsc);
-	if (s == STATUS_OK && !done)
-		put_dying(vm);
-	else
-		end_reclaim(vm, s);
-	return true;
-}
 
 static enum status remove_vcpus(struct vm *vm)
 {
@@ -110,6 +50,7 @@ enum status teardown_begin(struct vm *vm)
 	enum status s;
 
 	atomic_fetch_or(&vm->gate, GATE_STOP);
+	background_settle(vm);
 	flushed = remove_vcpus(vm);
 	release_shared(vm);
 	s = td_release_keyid(&vm->td);
@@ -120,7 +61,7 @@ enum status teardown_begin(struct vm *vm)
 		return STATUS_HW_FAULT;
 	}
 	atomic_store(&vm->teardown, TEARDOWN_RECLAIM);
-	put_dying(vm);
+	background_call_all();
 	return STATUS_OK;
 }
 

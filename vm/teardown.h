@@ -12,13 +12,7 @@ void teardown_bsp_work(void);
 
 /*
  * BSP: stops and flushes all vCPUs, gives back shared memory and the KeyID, leaves the
- * pages to teardown_reclaim_until(). Works at every stage of vm_create(). STATUS_HW_FAULT when
- * the module refused: what it still holds is lost, counted as quarantined, and logged.
+ * pages to idle CPUs (vm/background.h). Works at every stage of vm_create(). STATUS_HW_FAULT
+ * when the module refused: what it still holds is lost, counted as quarantined, and logged.
  */
 MUST_CHECK enum status teardown_begin(struct vm *vm);
-
-/*
- * Any CPU: reclaims pages of some dying TD until `tsc` or, if that is past, one page; false
- * when there is no TD to work on.
- */
-bool teardown_reclaim_until(uint64_t tsc);

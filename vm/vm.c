@@ -10,6 +10,7 @@
 #include "core/oncpu.h"
 #include "core/string.h"
 #include "drivers/timer.h"
+#include "vm/background.h"
 #include "vm/cpu_queue.h"
 #include "vm/exit_log.h"
 #include "vm/explain.h"
@@ -166,7 +167,7 @@ static void finish_reclaim_until(uint64_t deadline_us)
 {
 	while (is_any_dying() && timer_now_us() < deadline_us) {
 		oncpu_drain();
-		if (!teardown_reclaim_until(hw_rdtsc() + timer_us_to_tsc(RECLAIM_US)))
+		if (!background_work_until(hw_rdtsc() + timer_us_to_tsc(RECLAIM_US)))
 			hw_pause();
 	}
 	registry_free_dead();

@@ -139,6 +139,60 @@ TEST(tdx_threads_convert_in_parallel_and_the_mirror_agrees)
 	destroy();
 }
 
+/* ---- Teardown by all ---- */
+
+static atomic_uint finders;
+
+static void *reclaim(void *arg)
+{
+	bool done = false;
+
+	(void)fake_set_this_cpu((unsigned)(uintptr_t)arg);
+	for (unsigned i = 0; !done && i < 100000; i++) {
+		EXPECT_EQ(td_reclaim(&td, (unsigned)(uintptr_t)arg * 40 + 1, &done), STATUS_OK);
+		(void)sched_yield();
+	}
+	atomic_fetch_add(&finders, done);
+	return NULL;
+}
+
+TEST(tdx_threads_reclaim_one_td_in_parallel)
+{
+	uint64_t bytes[FRAME_OWNER_COUNT];
+	uint64_t free_before;
+
+	hosted_start_ready(&hosted_default);
+	frame_account(bytes);
+	free_before = bytes[FRAME_FREE];
+	EXPECT_EQ(td_create(&td, &params), STATUS_OK);
+	EXPECT_EQ(td_populate(&td, gpa(0), RAM), STATUS_OK);
+	for (uint64_t at = 0; at < RAM; at += 4 * SIZE_2M)
+		EXPECT_EQ(td_resolve_fault(&td, gpa(at), LEVEL_4K), STATUS_OK);
+	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
+	run_threads(reclaim);
+	EXPECT_EQ(finders, THREADS);
+	EXPECT_EQ(td.teardown_done, td.teardown_total);
+	EXPECT_EQ(hosted_owned_bytes(), 0);
+	frame_account(bytes);
+	EXPECT_EQ(bytes[FRAME_FREE], free_before);
+}
+
+/* What a CPU left half done is not lost when that CPU never comes back. */
+TEST(tdx_threads_finish_what_another_cpu_began_to_reclaim)
+{
+	bool done = false;
+
+	create();
+	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0), LEVEL_4K), STATUS_OK);
+	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
+	(void)fake_set_this_cpu(3);
+	EXPECT_EQ(td_reclaim(&td, 7, &done), STATUS_OK);
+	(void)fake_set_this_cpu(1);
+	destroy();
+	EXPECT_EQ(td.teardown_done, td.teardown_total);
+}
+
 /* ---- The map under readers ---- */
 
 static struct gpa_map map;

@@ -10,9 +10,9 @@
 #include "tests/hosted/hosted.h"
 #include "tests/unit/test.h"
 #include "tests/unit/vm_guest.h"
+#include "vm/background.h"
 #include "vm/object.h"
 #include "vm/registry.h"
-#include "vm/teardown.h"
 #include "vm/vcpu.h"
 
 #define SHARED TD_SHARED_BIT
@@ -126,7 +126,7 @@ TEST(vm_create_has_the_memory_initialised_that_the_td_takes_and_no_more)
 	EXPECT_EQ(frame_total(), total);
 	EXPECT_EQ(vm_destroy("large", &why), STATUS_OK);
 	while (tdmr_init_one_more()) /* pages come back while others become usable */
-		(void)teardown_reclaim_until(0);
+		(void)background_work_until(0);
 	vm_finish_reclaim();
 	EXPECT_EQ(frame_total(), total);
 }
@@ -436,6 +436,24 @@ TEST(vm_shared_access_without_map_gpa_converts_that_page)
 	guest_rounds(2);
 	EXPECT_EQ(guest_steps_done(), 2);
 	EXPECT_EQ(atomic_load(&registry_first()->shared.bytes), SIZE_4K);
+}
+
+TEST(vm_converted_frames_come_home_while_cpus_idle)
+{
+	STEPS({.r11 = TDVMCALL_MAP_GPA, .r12 = SIZE_2M | SHARED, .r13 = SIZE_2M});
+	struct vm *vm;
+
+	guest_machine();
+	guest_start(steps, count);
+	vm = registry_first();
+	guest_rounds(2);
+	EXPECT_EQ(steps[0].answer[0], TDVMCALL_SUCCESS);
+	EXPECT_EQ(atomic_load(&vm->td.returned_bytes), SIZE_2M);
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		atomic_store(&vm->vcpus[i]->run, VCPU_HALTED);
+	guest_rounds(64);
+	EXPECT_EQ(atomic_load(&vm->td.returned_bytes), 0);
+	EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_WBINVD), 512);
 }
 
 /* ---- Ends ---- */

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#define LOG_TAG "vm"
+#include "vm/background.h"
+
+#include <stddef.h>
+
+#include "core/cpu.h"
+#include "core/hw.h"
+#include "core/log.h"
+#include "core/oncpu.h"
+#include "vm/registry.h"
+
+/* Between two looks at the clock; each is a SEAMCALL that writes a page's lines back. */
+#define WRITE_BACK_PAGES 16U
+
+/*
+ * Who wants to work counts himself among the users first and then looks for the TD; who takes
+ * it away clears the slot first and then waits for the users: one of them sees the other.
+ */
+static struct {
+	_Atomic(struct vm *) vm;
+	atomic_uint users;
+} slots[VM_MAX];
+
+void background_add(struct vm *vm)
+{
+	unsigned i = 0;
+
+	while (atomic_load(&slots[i].vm) != NULL)
+		i++;
+	atomic_store(&slots[i].vm, vm);
+}
+
+static void wait_for_users(unsigned i)
+{
+	while (atomic_load(&slots[i].users) != 0) {
+		oncpu_drain();
+		hw_pause();
+	}
+}
+
+void background_settle(struct vm *vm)
+{
+	for (unsigned i = 0; i < VM_MAX; i++) {
+		if (atomic_load(&slots[i].vm) == vm)
+			wait_for_users(i);
+	}
+}
+
+void background_remove(struct vm *vm)
+{
+	for (unsigned i = 0; i < VM_MAX; i++) {
+		if (atomic_load(&slots[i].vm) != vm)
+			continue;
+		atomic_store(&slots[i].vm, NULL);
+		wait_for_users(i);
+	}
+}
+
+void background_call_all(void)
+{
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
+		if (cpu != this_cpu())
+			hw_send_ipi(cpu, VECTOR_KICK);
+	}
+}
+
+/* The module's part of the TD is gone, or out of reach. Whoever finds it first says so. */
+static void end_reclaim(struct vm *vm, enum status s)
+{
+	int expected = TEARDOWN_RECLAIM;
+
+	if (!atomic_compare_exchange_strong(&vm->teardown, &expected, TEARDOWN_DONE))
+		return;
+	if (s != STATUS_OK)
+		log_error("%s: pages could not be reclaimed: %s", vm->config.name,
+			  status_name(s));
+	else
+		log_info("%s: all memory is back", vm->config.name);
+}
+
+/* Page by page: a large one can take long, where its lines are reset one trap at a time. */
+static void reclaim(struct vm *vm, uint64_t tsc)
+{
+	bool done = false;
+	enum status s;
+
+	do {
+		s = td_reclaim(&vm->td, 1, &done);
+	} while (s == STATUS_OK && !done && hw_rdtsc() < tsc);
+	if (s != STATUS_OK || done)
+		end_reclaim(vm, s);
+}
+
+/* False when the module is busy: it can wait. */
+static bool write_back(struct vm *vm, uint64_t tsc)
+{
+	bool done = false;
+	enum status s;
+
+	do {
+		s = td_write_back(&vm->td, WRITE_BACK_PAGES, &done);
+	} while (s == STATUS_OK && !done && hw_rdtsc() < tsc &&
+		 (atomic_load(&vm->gate) & GATE_STOP) == 0);
+	return s == STATUS_OK;
+}
+
+static bool work_for(struct vm *vm, uint64_t tsc)
+{
+	if (atomic_load(&vm->teardown) == TEARDOWN_RECLAIM) {
+		reclaim(vm, tsc);
+		return true;
+	}
+	/* At its end CACHE.WB does it for all of them. */
+	if ((atomic_load(&vm->gate) & GATE_STOP) != 0 ||
+	    atomic_load(&vm->td.returned_bytes) == 0)
+		return false;
+	return write_back(vm, tsc);
+}
+
+bool background_work_until(uint64_t tsc)
+{
+	for (unsigned i = 0; i < VM_MAX; i++) {
+		struct vm *vm;
+		bool is_busy;
+
+		if (atomic_load_explicit(&slots[i].vm, memory_order_relaxed) == NULL)
+			continue;
+		atomic_fetch_add(&slots[i].users, 1);
+		vm = atomic_load(&slots[i].vm);
+		is_busy = vm != NULL && work_for(vm, tsc);
+		atomic_fetch_sub(&slots[i].users, 1);
+		if (is_busy)
+			return true;
+	}
+	return false;
+}

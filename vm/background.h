@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What idle CPUs do for TDs: the pages of dying ones are reclaimed, by several CPUs at once,
+ * and frames that living ones gave up are written back.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vm/object.h"
+
+/* BSP: idle CPUs may work for the TD from now on. */
+void background_add(struct vm *vm);
+
+/* BSP: nobody works for it any more, nor will. Waits for those who do. */
+void background_remove(struct vm *vm);
+
+/* BSP: waits for those who work for it; with its gate stopped nobody begins to write back. */
+void background_settle(struct vm *vm);
+
+/* Wakes all CPUs: there is much to do. */
+void background_call_all(void);
+
+/* Any CPU: works until `tsc` or, if that is past, one page; false when there is nothing to do.
+ */
+bool background_work_until(uint64_t tsc);
