@@ -57,6 +57,20 @@ static enum page_level fault_limit(uint64_t extended)
 	return LEVEL_2M;
 }
 
+/*
+ * A page that is split waits until every vCPU left the epoch before; one that computes on and
+ * on leaves it only if it is made to.
+ */
+static enum status resolve(struct vcpu *v, uint64_t at, enum page_level limit)
+{
+	enum status s = td_resolve_fault(&v->vm->td, gpa(at), limit);
+
+	if (s != STATUS_BUSY)
+		return s;
+	vm_kick_and_wait(v->vm);
+	return td_resolve_fault(&v->vm->td, gpa(at), limit);
+}
+
 static enum exit_action private_fault(struct vcpu *v, uint64_t at)
 {
 	char where[80];
@@ -66,7 +80,7 @@ static enum exit_action private_fault(struct vcpu *v, uint64_t at)
 	if (tdx_exit_extension(v->regs.rdx) == TDX_EXIT_EXT_PENDING_EPT_VIOLATION) {
 		what = "access before it was accepted";
 	} else {
-		s = td_resolve_fault(&v->vm->td, gpa(at), fault_limit(v->regs.rdx));
+		s = resolve(v, at, fault_limit(v->regs.rdx));
 		if (s == STATUS_OK)
 			return EXIT_RESUME;
 		if (s == STATUS_BUSY)
