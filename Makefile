@@ -78,6 +78,7 @@ TEST_IMAGES := $(B)/guest/vmlinuz $(B)/guest/initrd.gz $(B)/emu/tdxemu.efi $(B)/
 -include tests/guest/guest.mk
 -include tests/trace/trace.mk tools/tools.mk tests/guest/initramfs/initramfs.mk
 -include tests/fuzz/fuzz.mk tests/random/random.mk tests/bench/bench.mk
+-include tests/bench/seamcalls.mk
 
 all: $(IMAGES) $(TOOLS) ## build the images and the tools, print the images' SHA-384
 	@cd $(B) && sha384sum $(IMAGES:$(B)/%=%)

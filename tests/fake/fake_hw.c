@@ -5,12 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "core/addr.h"
 #include "core/cpu.h"
 
 #define MAX_CPUID 256
 #define MAX_MSR   256
 #define ANY_CPU   UINT32_MAX
+#define LARGE     (UINT64_C(2) << 20)
 
 struct cpu cpus[MAX_CPUS];
 unsigned cpu_count;
@@ -216,9 +219,17 @@ void hw_clflush_range(const void *p, size_t size) { cache_op(FAKE_CLFLUSH, p, si
 void hw_mfence(void) { atomic_thread_fence(memory_order_seq_cst); }
 void hw_wbinvd(void) { cache_op(FAKE_WBINVD, NULL, 0); }
 
+/* Large frames are zeroed by letting them go: what was never touched stays so. */
+static void zero(void *p, size_t size)
+{
+	if (size < LARGE || (uintptr_t)p % PAGE_SIZE != 0 || size % PAGE_SIZE != 0 ||
+	    madvise(p, size, MADV_DONTNEED) != 0)
+		memset(p, 0, size);
+}
+
 void hw_reset_lines(void *p, size_t size)
 {
-	memset(p, 0, size);
+	zero(p, size);
 	cache_op(FAKE_RESET_LINES, p, size);
 }
 
