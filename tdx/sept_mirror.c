@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "core/hw.h"
 #include "core/panic.h"
 #include "mm/heap.h"
 
@@ -13,6 +14,8 @@ const char *mirror_state_name(enum mirror_state s)
 		return "FREE";
 	case MIRROR_TABLE:
 		return "TABLE";
+	case MIRROR_TABLE_BLOCKED:
+		return "TABLE_BLOCKED";
 	case MIRROR_MAPPED:
 		return "MAPPED";
 	case MIRROR_PENDING:
@@ -102,11 +105,48 @@ enum status sept_claim(struct sept_slot slot, mirror_entry_t expected)
 	return STATUS_OK;
 }
 
+/* Somebody else may have overwritten a claim in a node that was out of use. */
+static void unclaim(struct sept_slot slot, mirror_entry_t e)
+{
+	uint64_t value = e.raw | MIRROR_BUSY;
+
+	(void)atomic_compare_exchange_strong(&slot.node->entry[slot.index], &value, e.raw);
+}
+
+enum status sept_claim_free(const struct sept_mirror *m, struct sept_slot slot)
+{
+	const mirror_entry_t free_entry = {MIRROR_FREE};
+	struct sept_slot above;
+	mirror_entry_t e;
+
+	if (sept_claim(slot, free_entry))
+		return STATUS_BUSY;
+	if (slot.level > LEVEL_4K)
+		return STATUS_OK;
+	above = sept_find(m, slot.base, LEVEL_2M);
+	e = sept_read(above);
+	if (above.level == LEVEL_2M && mirror_state_of(e) == MIRROR_TABLE &&
+	    !mirror_is_busy(e) && sept_child(above) == slot.node)
+		return STATUS_OK;
+	unclaim(slot, free_entry);
+	return STATUS_BUSY;
+}
+
+bool sept_is_empty(struct sept_slot slot)
+{
+	const struct sept_node *node = sept_child(slot);
+
+	for (unsigned i = 0; i < SEPT_ENTRIES; i++)
+		if (atomic_load(&node->entry[i]) != MIRROR_FREE)
+			return false;
+	return true;
+}
+
 static void count(struct sept_mirror *m, enum page_level level, mirror_entry_t entry, int sign)
 {
 	atomic_uint_least64_t *counter;
 
-	if (mirror_state_of(entry) == MIRROR_TABLE)
+	if (mirror_is_table(entry))
 		counter = &m->table_count;
 	else if (mirror_is_leaf(entry))
 		counter = &m->leaf_count[level];
@@ -125,9 +165,18 @@ void sept_commit(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t va
 	atomic_store(&slot.node->entry[slot.index], value.raw);
 }
 
-struct sept_node *sept_node_alloc(struct sept_slot slot) { return node_alloc(slot.level - 1); }
+struct sept_node *sept_node_alloc(struct sept_slot slot)
+{
+	struct sept_node *kept = sept_child(slot);
 
-void sept_node_free(struct sept_node *node) { heap_free(node); }
+	return kept ? kept : node_alloc(slot.level - 1);
+}
+
+void sept_node_free(struct sept_slot slot, struct sept_node *node)
+{
+	if (node != sept_child(slot))
+		heap_free(node);
+}
 
 void sept_commit_table(struct sept_mirror *m, struct sept_slot slot, hpa_t frame,
 		       struct sept_node *node)
@@ -141,9 +190,15 @@ void sept_node_fill(struct sept_mirror *m, struct sept_node *node, enum page_lev
 {
 	for (unsigned i = 0; i < SEPT_ENTRIES; i++) {
 		mirror_entry_t e = mirror_entry(state, hpa_add(frame, i * level_size(level)));
+		uint64_t expected = MIRROR_FREE;
 
+		/* In a kept node a late claim is given up as soon as it sees the entry above.
+		 */
+		while (!atomic_compare_exchange_strong(&node->entry[i], &expected, e.raw)) {
+			hw_pause();
+			expected = MIRROR_FREE;
+		}
 		count(m, level, e, +1);
-		atomic_store(&node->entry[i], e.raw);
 	}
 }
 
@@ -153,7 +208,7 @@ void sept_commit_no_table(struct sept_mirror *m, struct sept_slot slot)
 
 	atomic_store(&slot.node->child[slot.index], NULL);
 	sept_commit(m, slot, mirror_entry(MIRROR_FREE, hpa(0)));
-	heap_free(node);
+	destroy_below(node, slot.level - 1);
 }
 
 bool sept_next_leaf(const struct sept_mirror *m, gpa_t at, gpa_t end, struct sept_slot *out)

@@ -20,10 +20,11 @@
 /* Pending and accepted look the same from here: the guest accepts without telling. */
 enum mirror_state {
 	MIRROR_FREE,
-	MIRROR_TABLE,   /* frame: the Secure EPT page below */
-	MIRROR_MAPPED,  /* PAGE.ADD */
-	MIRROR_PENDING, /* PAGE.AUG; pending or accepted */
-	MIRROR_BLOCKED, /* leaf, after RANGE.BLOCK */
+	MIRROR_TABLE,         /* frame: the Secure EPT page below */
+	MIRROR_TABLE_BLOCKED, /* an empty one, after RANGE.BLOCK: on its way out */
+	MIRROR_MAPPED,        /* PAGE.ADD */
+	MIRROR_PENDING,       /* PAGE.AUG; pending or accepted */
+	MIRROR_BLOCKED,       /* leaf, after RANGE.BLOCK */
 	MIRROR_PENDING_BLOCKED,
 };
 
@@ -50,12 +51,20 @@ static inline enum mirror_state mirror_state_of(mirror_entry_t e)
 }
 static inline hpa_t mirror_frame_of(mirror_entry_t e) { return hpa(e.raw & MIRROR_FRAME_MASK); }
 static inline bool mirror_is_busy(mirror_entry_t e) { return e.raw & MIRROR_BUSY; }
+static inline bool mirror_is_table(mirror_entry_t e)
+{
+	return mirror_state_of(e) == MIRROR_TABLE || mirror_state_of(e) == MIRROR_TABLE_BLOCKED;
+}
 static inline bool mirror_is_leaf(mirror_entry_t e)
 {
 	return mirror_state_of(e) >= MIRROR_MAPPED;
 }
 
-/* One Secure EPT page: the entries it holds. Nodes above level 4K have the pages below, too. */
+/*
+ * One Secure EPT page: the entries it holds. Nodes above level 4K have the pages below, too.
+ * The node of a page that a living TD loses stays below its entry, all free, for the next
+ * page there: who walked into it just before finds memory that is still a node.
+ */
 struct sept_node {
 	_Atomic(uint64_t) entry[SEPT_ENTRIES];
 	_Atomic(struct sept_node *) child[];
@@ -94,15 +103,22 @@ mirror_entry_t sept_read(struct sept_slot slot);
  */
 MUST_CHECK enum status sept_claim(struct sept_slot slot, mirror_entry_t expected);
 
+/*
+ * Claims the free entry of a 4K page. In a node whose Secure EPT page goes or went meanwhile
+ * the claim is given up: STATUS_BUSY. Who takes a page out claims the entry above, then looks
+ * at those below; here it is the other way round.
+ */
+MUST_CHECK enum status sept_claim_free(const struct sept_mirror *m, struct sept_slot slot);
+
 /* Ends a claim: the entry becomes `value`; the counts follow. */
 void sept_commit(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t value);
 
 /*
- * A node for a table about to be put below `slot`, all free; NULL without memory.
- * sept_commit_table() ends a claim of the slot by hanging it in; else sept_node_free().
+ * A node for a table about to be put below `slot`, which is claimed, all free; NULL without
+ * memory. sept_commit_table() ends the claim by hanging it in; else sept_node_free().
  */
 struct sept_node *sept_node_alloc(struct sept_slot slot);
-void sept_node_free(struct sept_node *node);
+void sept_node_free(struct sept_slot slot, struct sept_node *node);
 void sept_commit_table(struct sept_mirror *m, struct sept_slot slot, hpa_t frame,
 		       struct sept_node *node);
 
@@ -111,10 +127,16 @@ void sept_commit_table(struct sept_mirror *m, struct sept_slot slot, hpa_t frame
 void sept_node_fill(struct sept_mirror *m, struct sept_node *node, enum page_level level,
 		    enum mirror_state state, hpa_t frame);
 
-/* Ends a claim of a MIRROR_TABLE entry: the entry becomes free, the empty node below goes. */
+/* Are all entries of the node below free and unclaimed? The slot is claimed. */
+bool sept_is_empty(struct sept_slot slot);
+
+/*
+ * Ends a claim of a MIRROR_TABLE entry: the entry becomes free, the empty node below goes.
+ * Nobody else walks the mirror.
+ */
 void sept_commit_no_table(struct sept_mirror *m, struct sept_slot slot);
 
-/* The node below a MIRROR_TABLE entry. */
+/* The node below a MIRROR_TABLE entry, or the one kept below a free one. */
 struct sept_node *sept_child(struct sept_slot slot);
 
 /* First entry at or above `at`, below `end`, that is a leaf; false when none. */

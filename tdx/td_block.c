@@ -135,14 +135,14 @@ enum status td_demote_blocked(struct td *td, struct sept_slot slot)
 	node = sept_node_alloc(slot);
 	st = node ? td_frame_take(LEVEL_4K, FRAME_SEPT, &page) : STATUS_NO_MEMORY;
 	if (st) {
-		sept_node_free(node);
+		sept_node_free(slot, node);
 		sept_commit(&td->sept, slot, e);
 		return st;
 	}
 	s = demote(td, slot, page);
 	if (tdx_is_error(s)) {
 		frame_free(page, PAGE_SIZE); /* a refused page is not consumed */
-		sept_node_free(node);
+		sept_node_free(slot, node);
 		sept_commit(&td->sept, slot, e);
 		return tdx_code(s) == TDX_TLB_TRACKING_NOT_DONE ? STATUS_BUSY
 								: td_fail(td, s, "demote");
@@ -151,4 +151,78 @@ enum status td_demote_blocked(struct td *td, struct sept_slot slot)
 		       mirror_frame_of(e));
 	sept_commit_table(&td->sept, slot, page, node);
 	return STATUS_OK;
+}
+
+/* ---- Secure EPT pages without entries ---- */
+
+static enum status block_table(struct td *td, struct sept_slot slot, mirror_entry_t e)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+
+	if (sept_claim(slot, e))
+		return STATUS_BUSY;
+	if (!sept_is_empty(slot)) {
+		sept_commit(&td->sept, slot, e);
+		return STATUS_EXISTS;
+	}
+	do {
+		s = tdh_mem_range_block(td->tdr, slot.base, slot.level);
+	} while (td_retry(td, &retry, s));
+	if (tdx_is_error(s)) {
+		sept_commit(&td->sept, slot, e);
+		return td_fail(td, s, "block of a Secure EPT page");
+	}
+	atomic_store(&td->must_track, true);
+	sept_commit(&td->sept, slot, mirror_entry(MIRROR_TABLE_BLOCKED, mirror_frame_of(e)));
+	return STATUS_OK;
+}
+
+static enum status remove_blocked_table(struct td *td, struct sept_slot slot)
+{
+	struct tdx_retry retry = {0};
+	mirror_entry_t e = td_sept_settle(slot);
+	struct td_returned *record;
+	tdx_status_t s;
+
+	if (mirror_state_of(e) != MIRROR_TABLE_BLOCKED)
+		return mirror_is_busy(e) ? STATUS_BUSY : STATUS_OK;
+	record = td_returned_alloc();
+	if (!record)
+		return STATUS_NO_MEMORY;
+	if (sept_claim(slot, e)) {
+		td_returned_free(record);
+		return STATUS_BUSY;
+	}
+	do {
+		s = tdh_mem_sept_remove(td->tdr, slot.base, slot.level);
+	} while (td_retry(td, &retry, s));
+	if (tdx_is_error(s)) {
+		td_returned_free(record);
+		sept_commit(&td->sept, slot, e);
+		return tdx_code(s) == TDX_TLB_TRACKING_NOT_DONE
+			       ? STATUS_BUSY
+			       : td_fail(td, s, "removal of a Secure EPT page");
+	}
+	sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
+	/* Until its lines are written back it is memory of the TD like any other. */
+	frame_set_owner(mirror_frame_of(e), PAGE_SIZE, FRAME_TD_PRIVATE);
+	td_returned_put(td, record, mirror_frame_of(e), PAGE_SIZE);
+	return STATUS_OK;
+}
+
+enum status td_remove_table(struct td *td, struct sept_slot slot)
+{
+	mirror_entry_t e = td_sept_settle(slot);
+	enum status s;
+
+	if (mirror_is_busy(e))
+		return STATUS_BUSY;
+	if (mirror_state_of(e) == MIRROR_TABLE) {
+		s = block_table(td, slot, e);
+		if (s)
+			return s;
+	}
+	s = td_track(td);
+	return s ? s : remove_blocked_table(td, slot);
 }

@@ -36,7 +36,7 @@ static enum status add_table(struct td *td, struct sept_slot slot)
 	node = sept_node_alloc(slot);
 	st = node ? take_frame(td, LEVEL_4K, FRAME_SEPT, &page) : STATUS_NO_MEMORY;
 	if (st) {
-		sept_node_free(node);
+		sept_node_free(slot, node);
 		sept_commit(&td->sept, slot, free_entry);
 		return st;
 	}
@@ -45,7 +45,7 @@ static enum status add_table(struct td *td, struct sept_slot slot)
 	} while (td_retry(td, &retry, s));
 	if (tdx_is_error(s)) {
 		frame_free(page, PAGE_SIZE); /* a refused page is not consumed */
-		sept_node_free(node);
+		sept_node_free(slot, node);
 		sept_commit(&td->sept, slot, free_entry);
 		return td_fail(td, s, "Secure EPT page");
 	}
@@ -70,7 +70,11 @@ enum status td_sept_reach(struct td *td, gpa_t at, enum page_level level,
 			return STATUS_EXISTS;
 		if (mirror_is_busy(e))
 			return STATUS_BUSY;
-		s = mirror_state_of(e) == MIRROR_FREE ? add_table(td, *slot) : STATUS_OK;
+		s = STATUS_OK;
+		if (mirror_state_of(e) == MIRROR_FREE)
+			s = add_table(td, *slot);
+		else if (mirror_state_of(e) == MIRROR_TABLE_BLOCKED)
+			s = td_remove_table(td, *slot);
 		if (s && s != STATUS_BUSY)
 			return s;
 	}
@@ -91,7 +95,7 @@ static enum status install(struct td *td, gpa_t at, enum page_level level)
 		return st;
 	if (mirror_state_of(td_sept_settle(slot)) != MIRROR_FREE)
 		return STATUS_EXISTS;
-	if (sept_claim(slot, free_entry))
+	if (sept_claim_free(&td->sept, slot))
 		return STATUS_BUSY;
 	/* Only now: an unmap that began before the claim is seen here, a later one sees the
 	 * claim. */
@@ -127,6 +131,20 @@ static enum page_level best_level(const struct td *td, gpa_t at, uint64_t room)
 	return LEVEL_4K;
 }
 
+/*
+ * 2M at `at`; a table without pages, which conversions leave, makes room. STATUS_EXISTS and
+ * STATUS_NO_MEMORY as install().
+ */
+static enum status install_2m(struct td *td, gpa_t at)
+{
+	struct sept_slot slot = sept_find(&td->sept, at, LEVEL_2M);
+	enum status s = STATUS_OK;
+
+	if (slot.level == LEVEL_2M && mirror_is_table(sept_read(slot)))
+		s = td_remove_table(td, slot);
+	return s ? s : install(td, at, LEVEL_2M);
+}
+
 /* One step of populate: the next page, 2M if possible. *step is how far it went. */
 static enum status populate_step(struct td *td, gpa_t at, uint64_t room, uint64_t *step)
 {
@@ -134,7 +152,7 @@ static enum status populate_step(struct td *td, gpa_t at, uint64_t room, uint64_
 	enum status s;
 
 	*step = level_size(level);
-	s = install(td, at, level);
+	s = level == LEVEL_2M ? install_2m(td, at) : install(td, at, level);
 	if (level == LEVEL_4K)
 		return s == STATUS_EXISTS ? STATUS_OK : s;
 	if (s == STATUS_EXISTS) {
@@ -203,7 +221,7 @@ static enum status install_missing(struct td *td, gpa_t at, enum page_level limi
 	enum status s = STATUS_NO_MEMORY;
 
 	if (limit >= LEVEL_2M && best_level(td, region, SIZE_2M) == LEVEL_2M)
-		s = install(td, region, LEVEL_2M);
+		s = install_2m(td, region);
 	if (s == STATUS_NO_MEMORY || s == STATUS_EXISTS)
 		s = install(td, at, LEVEL_4K);
 	return s == STATUS_EXISTS ? STATUS_OK : s;
@@ -238,6 +256,7 @@ enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level limit)
 		return STATUS_OK;
 	case MIRROR_FREE:
 	case MIRROR_TABLE:
+	case MIRROR_TABLE_BLOCKED:
 		break;
 	}
 	return install_missing(td, at, limit);

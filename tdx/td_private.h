@@ -80,6 +80,13 @@ MUST_CHECK enum status td_track(struct td *td);
  * run. */
 MUST_CHECK enum status td_demote_blocked(struct td *td, struct sept_slot slot);
 
+/*
+ * Takes the Secure EPT page below an entry of 2M out if it has no entries; no-op without one.
+ * STATUS_EXISTS: it has some. STATUS_BUSY: not tracked, or vCPUs of the old epoch run; nothing
+ * can be mapped there until it is repeated. STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status td_remove_table(struct td *td, struct sept_slot slot);
+
 /* TD_PARAMS from what the operator, the CPU and the module want. STATUS_BAD_ARG was logged. */
 MUST_CHECK enum status td_params_build(struct td *td, struct tdx_td_params *out);
 

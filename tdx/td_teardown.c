@@ -218,7 +218,7 @@ static bool reclaim_below(struct td *td, struct sept_node *node, enum page_level
 static bool reclaim_entry(struct td *td, struct sept_slot slot, unsigned *budget)
 {
 	mirror_entry_t e = sept_read(slot);
-	bool is_table = mirror_state_of(e) == MIRROR_TABLE;
+	bool is_table = mirror_is_table(e);
 
 	if (mirror_state_of(e) == MIRROR_FREE)
 		return true;

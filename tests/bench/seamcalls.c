@@ -212,6 +212,10 @@ static void convert(const char *suffix)
 	report(c.private_faults, "exits", "accept_4k_of_2m_exits%s", suffix);
 	c = bench_map_gpa("a", REGION + SIZE_2M, SIZE_2M, true);
 	report_convert("mapgpa_2m_4k", suffix, &c);
+	(void)bench_map_gpa("a", REGION + SIZE_2M, SIZE_2M, false);
+	c = bench_accept("a", REGION + SIZE_2M, SIZE_2M, false);
+	report_convert("accept_2m_after_4k", suffix, &c);
+	report(c.private_faults, "exits", "accept_2m_after_4k_exits%s", suffix);
 	c = bench_map_gpa("a", REGION + 8 * SIZE_2M, 8 * SIZE_2M, true);
 	report_convert("mapgpa_16m", suffix, &c);
 }
@@ -309,11 +313,12 @@ static const struct row {
 
 /* Each of these must read the same with every suffix. */
 static const char *const constant[] = {
-	"mapgpa_2m_sync",      "mapgpa_2m_broadcasts",      "mapgpa_2m_deferred",
-	"mapgpa_2m_back_sync", "mapgpa_2m_back_broadcasts", "accept_2m_absent",
-	"split_4k_of_2m",      "split_4k_of_2m_broadcasts", "accept_4k_of_2m",
-	"mapgpa_2m_4k_sync",   "mapgpa_2m_4k_tracks",       "mapgpa_2m_4k_broadcasts",
-	"mapgpa_16m_sync",     "mapgpa_16m_broadcasts",
+	"mapgpa_2m_sync",          "mapgpa_2m_broadcasts",      "mapgpa_2m_deferred",
+	"mapgpa_2m_back_sync",     "mapgpa_2m_back_broadcasts", "accept_2m_absent",
+	"split_4k_of_2m",          "split_4k_of_2m_broadcasts", "accept_4k_of_2m",
+	"mapgpa_2m_4k_sync",       "mapgpa_2m_4k_tracks",       "mapgpa_2m_4k_broadcasts",
+	"accept_2m_after_4k_sync", "accept_2m_after_4k_exits",  "mapgpa_16m_sync",
+	"mapgpa_16m_broadcasts",
 };
 static const char *const suffixes[] = {"", "_16g", "_256g", "_5tds"};
 

@@ -15,6 +15,8 @@ static bool state_agrees(enum mirror_state mirror, unsigned module)
 		return module == SEPT_FREE;
 	case MIRROR_TABLE:
 		return module == SEPT_NL_MAPPED;
+	case MIRROR_TABLE_BLOCKED:
+		return module == SEPT_NL_BLOCKED;
 	case MIRROR_MAPPED:
 		return module == SEPT_MAPPED;
 	case MIRROR_PENDING:
@@ -30,7 +32,7 @@ static bool state_agrees(enum mirror_state mirror, unsigned module)
 static void check_frame(gpa_t at, enum page_level level, mirror_entry_t e, uint64_t entry)
 {
 	hpa_t frame = mirror_frame_of(e);
-	bool is_table = mirror_state_of(e) == MIRROR_TABLE;
+	bool is_table = mirror_is_table(e);
 
 	if (!is_table && (entry & SEPT_ENTRY_HPA_MASK) != frame.raw)
 		test_fail(__FILE__, __LINE__,

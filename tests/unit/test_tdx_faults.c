@@ -125,6 +125,21 @@ static enum status read_state(void)
 	return s ? s : td_vcpu_interrupt_pending(&vcpu, &pending);
 }
 
+/* To shared at 4K, back, and 2M again: the Secure EPT page goes. */
+static enum status convert_and_back(void)
+{
+	enum status s = unmap(0, SIZE_2M);
+
+	if (!s)
+		s = td_mark_private(&td, gpa(0), SIZE_2M);
+	for (unsigned i = 0; !s && i < 3; i++) {
+		s = td_resolve_fault(&td, gpa(0), LEVEL_2M);
+		if (s != STATUS_BUSY)
+			return s;
+	}
+	return s;
+}
+
 /* A whole life, up to the first step that fails. */
 static enum status live(void)
 {
@@ -152,6 +167,8 @@ static enum status live(void)
 		s = unmap(SIZE_2M, SIZE_2M);
 	if (!s)
 		s = unmap(2 * SIZE_2M + 0x3000, SIZE_2M);
+	if (!s)
+		s = convert_and_back();
 	if (!s)
 		s = td_write_back(&td, UINT32_MAX, &done);
 	if (!s)
@@ -254,6 +271,7 @@ FAULTS(MEM_TRACK)
 FAULTS(MEM_PAGE_DEMOTE)
 FAULTS(MEM_PAGE_REMOVE)
 FAULTS(MEM_RANGE_UNBLOCK)
+FAULTS(MEM_SEPT_REMOVE)
 FAULTS(PHYMEM_PAGE_WBINVD)
 FAULTS(VP_FLUSH)
 FAULTS(MNG_VPFLUSHDONE)

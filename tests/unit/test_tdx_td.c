@@ -277,6 +277,38 @@ TEST(tdx_td_unmaps_4k_out_of_a_2m_page_with_7_memory_seamcalls)
 	destroy();
 }
 
+TEST(tdx_td_maps_2m_again_where_4k_pages_were_shared)
+{
+	uint64_t tables;
+	uint64_t before;
+
+	ready();
+	create_running(1);
+	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
+	tables = td.sept.table_count;
+	for (unsigned i = 0; i < 3; i++) {
+		EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_4K), STATUS_OK);
+		EXPECT_EQ(td.sept.table_count, tables + 1);
+		unmap(0, SIZE_2M);
+		EXPECT_EQ(td_mark_private(&td, gpa(0), SIZE_2M), STATUS_OK);
+		before = hosted_calls_all();
+		EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_2M), STATUS_OK);
+		EXPECT_EQ(hosted_calls_all() - before, 4);
+		EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 2);
+		EXPECT_EQ(td.sept.table_count, tables);
+		mirror_check(&td);
+	}
+	destroy();
+}
+
+static void map_2m_while_running(void)
+{
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0), LEVEL_2M), STATUS_BUSY);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_4K), STATUS_BUSY);
+	EXPECT_EQ(td_populate(&td, gpa(0x1000), SIZE_4K), STATUS_BUSY);
+	mirror_check(&td);
+}
+
 TEST(tdx_td_unmaps_a_range_with_two_cut_edges)
 {
 	ready();
@@ -421,6 +453,24 @@ TEST(tdx_td_unmap_blocks_again_what_a_fault_under_way_unblocks)
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 512 + 1);
 	EXPECT_EQ(td_unmap_private_commit(&td, gpa(0), SIZE_2M), STATUS_OK);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 1);
+	mirror_check(&td);
+	destroy();
+}
+
+TEST(tdx_td_table_that_goes_waits_for_the_vcpu_that_still_runs)
+{
+	struct vp_regs regs = {0};
+
+	ready();
+	create_running(2);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_4K), STATUS_OK);
+	unmap(0, SIZE_2M);
+	EXPECT_EQ(td_mark_private(&td, gpa(0), SIZE_2M), STATUS_OK);
+	inside = map_2m_while_running;
+	hosted_set_guest(guest_calls_inside);
+	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpus[0], &regs)), TDX_SUCCESS);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_4K), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 1 + 1);
 	mirror_check(&td);
 	destroy();
 }
