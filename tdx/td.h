@@ -185,6 +185,13 @@ MUST_CHECK enum status td_write_back(struct td *td, unsigned budget, bool *done)
  * td_populate/fault. */
 MUST_CHECK enum status td_mark_private(struct td *td, gpa_t at, uint64_t size);
 
+/*
+ * After td_mark_private(): takes Secure EPT pages out that have no entries left, where all of
+ * their 2M is private, so that the guest can have 2M there again. One TRACK for all.
+ * STATUS_BUSY: kick the vCPUs and repeat; what is not repeated is done by the next fault there.
+ */
+MUST_CHECK enum status td_drop_tables(struct td *td, gpa_t at, uint64_t size);
+
 /* Drops what is between begin and commit: unblocks, everything private as before. BUSY as
  * above. */
 MUST_CHECK enum status td_unmap_private_cancel(struct td *td);

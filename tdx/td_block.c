@@ -211,6 +211,55 @@ static enum status remove_blocked_table(struct td *td, struct sept_slot slot)
 	return STATUS_OK;
 }
 
+static bool is_all_private(const struct td *td, gpa_t region)
+{
+	enum page_level uniform;
+
+	return td_is_private(td, region, &uniform) && uniform >= LEVEL_2M &&
+	       td_is_ram(td, region, SIZE_2M) && !td_is_unmapping(td, region, SIZE_2M);
+}
+
+/* Calls `step` for the table of every 2M that the range touches; STATUS_EXISTS is no failure.
+ */
+static enum status each_table(struct td *td, gpa_t at, uint64_t size,
+			      enum status (*step)(struct td *td, struct sept_slot slot))
+{
+	uint64_t end = at.raw + size;
+
+	for (uint64_t r = align_down(at.raw, SIZE_2M); r < end; r += SIZE_2M) {
+		struct sept_slot slot = sept_find(&td->sept, gpa(r), LEVEL_2M);
+		enum status s = STATUS_OK;
+
+		if (slot.level == LEVEL_2M && mirror_is_table(td_sept_settle(slot)))
+			s = step(td, slot);
+		if (s && s != STATUS_EXISTS)
+			return s;
+	}
+	return STATUS_OK;
+}
+
+static enum status block_if_unused(struct td *td, struct sept_slot slot)
+{
+	mirror_entry_t e = sept_read(slot);
+
+	if (mirror_state_of(e) != MIRROR_TABLE || mirror_is_busy(e) ||
+	    !is_all_private(td, slot.base))
+		return STATUS_OK;
+	return block_table(td, slot, e);
+}
+
+enum status td_drop_tables(struct td *td, gpa_t at, uint64_t size)
+{
+	enum status s;
+
+	if (td->is_dead || !td->is_finalized)
+		return STATUS_BAD_STATE;
+	s = each_table(td, at, size, block_if_unused);
+	if (!s)
+		s = td_track(td);
+	return s ? s : each_table(td, at, size, remove_blocked_table);
+}
+
 enum status td_remove_table(struct td *td, struct sept_slot slot)
 {
 	mirror_entry_t e = td_sept_settle(slot);

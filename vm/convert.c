@@ -88,7 +88,14 @@ static enum status run_to_private(struct vm *vm, uint64_t at, uint64_t size)
 {
 	enum status s = shared_mem_unmap(&vm->shared, gpa(at), size);
 
-	return s == STATUS_OK ? td_mark_private(&vm->td, gpa(at), size) : s;
+	if (s == STATUS_OK)
+		s = td_mark_private(&vm->td, gpa(at), size);
+	/* Best effort: what stays is done by the guest's faults. */
+	if (s == STATUS_OK && td_drop_tables(&vm->td, gpa(at), size) == STATUS_BUSY) {
+		vm_kick_and_wait(vm);
+		(void)!td_drop_tables(&vm->td, gpa(at), size);
+	}
+	return s;
 }
 
 /* Converts RAM [at, end), run by run of what is not yet as wanted; *next is where it got to. */

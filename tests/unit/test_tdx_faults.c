@@ -126,12 +126,14 @@ static enum status read_state(void)
 }
 
 /* To shared at 4K, back, and 2M again: the Secure EPT page goes. */
-static enum status convert_and_back(void)
+static enum status convert_and_back(bool must_drop)
 {
 	enum status s = unmap(0, SIZE_2M);
 
 	if (!s)
 		s = td_mark_private(&td, gpa(0), SIZE_2M);
+	if (!s && must_drop)
+		s = td_drop_tables(&td, gpa(0), SIZE_2M);
 	for (unsigned i = 0; !s && i < 3; i++) {
 		s = td_resolve_fault(&td, gpa(0), LEVEL_2M);
 		if (s != STATUS_BUSY)
@@ -168,7 +170,11 @@ static enum status live(void)
 	if (!s)
 		s = unmap(2 * SIZE_2M + 0x3000, SIZE_2M);
 	if (!s)
-		s = convert_and_back();
+		s = convert_and_back(false);
+	if (!s)
+		s = td_resolve_fault(&td, gpa(SIZE_4K), LEVEL_4K);
+	if (!s)
+		s = convert_and_back(true);
 	if (!s)
 		s = td_write_back(&td, UINT32_MAX, &done);
 	if (!s)

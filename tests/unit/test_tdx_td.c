@@ -301,6 +301,26 @@ TEST(tdx_td_maps_2m_again_where_4k_pages_were_shared)
 	destroy();
 }
 
+TEST(tdx_td_drops_all_empty_tables_of_a_range_with_one_track)
+{
+	uint64_t before;
+
+	ready();
+	create_running(1);
+	for (uint64_t at = 0; at < 4 * SIZE_2M; at += SIZE_2M)
+		EXPECT_EQ(td_resolve_fault(&td, gpa(at), LEVEL_4K), STATUS_OK);
+	unmap(0, 3 * SIZE_2M + SIZE_4K);
+	EXPECT_EQ(td_mark_private(&td, gpa(0x1000), 3 * SIZE_2M - SIZE_4K), STATUS_OK);
+	before = hosted_calls_all();
+	EXPECT_EQ(td_drop_tables(&td, gpa(0x1000), 3 * SIZE_2M - SIZE_4K), STATUS_OK);
+	EXPECT_EQ(hosted_calls_all() - before, 2 + 1 + 2);
+	mirror_check(&td);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(SIZE_2M), LEVEL_2M), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 1);
+	mirror_check(&td);
+	destroy();
+}
+
 static void map_2m_while_running(void)
 {
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0), LEVEL_2M), STATUS_BUSY);
