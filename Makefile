@@ -79,6 +79,7 @@ TEST_IMAGES := $(B)/guest/vmlinuz $(B)/guest/initrd.gz $(B)/emu/tdxemu.efi $(B)/
 -include tests/trace/trace.mk tools/tools.mk tests/guest/initramfs/initramfs.mk
 -include tests/fuzz/fuzz.mk tests/random/random.mk tests/bench/bench.mk
 -include tests/bench/seamcalls.mk
+-include tests/faults/faults.mk
 
 all: $(IMAGES) $(TOOLS) ## build the images and the tools, print the images' SHA-384
 	@cd $(B) && sha384sum $(IMAGES:$(B)/%=%)
@@ -98,7 +99,7 @@ deps: ## install the Debian packages that building and testing need and this mac
 
 # ---- Checks -------------------------------------------------------------------------
 
-check: deps ## every test: lint, check-builds, -unit, -fuzz, -random, -trace, -emu
+check: deps ## every test: lint, check-builds, -unit, -faults, -fuzz, -random, -trace, -emu
 	@$(PYTHON) tests/check-all.py --make "$(BUILD_ALL)" --build $(B)
 
 check-builds: ## gcc and clang, with and without assertions, build the same kernel twice

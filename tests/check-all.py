@@ -15,8 +15,8 @@ import sys
 import time
 
 # Part and its time limit in seconds.
-PARTS = [("lint", 600), ("check-builds", 600), ("check-unit", 600), ("check-fuzz", 600),
-         ("check-random", 900), ("check-trace", 600), ("check-emu", 1200)]
+PARTS = [("lint", 600), ("check-builds", 600), ("check-unit", 600), ("check-faults", 600),
+         ("check-fuzz", 600), ("check-random", 900), ("check-trace", 600), ("check-emu", 1200)]
 
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed")
 

@@ -8,8 +8,12 @@
 #include "guest-abi/tdboot.h"
 #include "vm/vcpu.h"
 
-/* With no vCPU inside, only a fault still being resolved on another CPU keeps it busy. */
-#define QUIESCED_TRIES 1000000U
+/*
+ * With no vCPU inside, only a fault still being resolved on another CPU keeps it busy; each try
+ * repeats its SEAMCALLs itself, so a module that stays busy is given up within seconds.
+ */
+#define QUIESCED_TRIES 1000U
+#define PAUSES_PER_TRY 1000U
 
 static void take_token(struct vm *vm)
 {
@@ -48,7 +52,8 @@ static enum status do_quiesced(struct vm *vm, unmap_fn fn, uint64_t at, uint64_t
 		return s;
 	vm_quiesce(vm);
 	for (unsigned i = 0; i < QUIESCED_TRIES && s == STATUS_BUSY; i++) {
-		hw_pause();
+		for (unsigned p = 0; p < PAUSES_PER_TRY; p++)
+			hw_pause();
 		s = fn(&vm->td, gpa(at), size);
 	}
 	vm_unquiesce(vm);

@@ -144,12 +144,12 @@ static enum status create_vcpu(struct vm *vm, unsigned i)
 	atomic_init(&v->run, VCPU_STOPPED);
 	atomic_init(&v->posted->control, (uint32_t)VECTOR_POSTED_NOTIFY << POSTED_VECTOR_SHIFT);
 	vlapic_init(&v->apic, i, &vm->clock);
-	s = td_vcpu_create(&vm->td, &v->td, 0);
-	if (s != STATUS_OK) {
-		heap_free(v);
-		return s;
-	}
+	/* The TD knows a vCPU that it created in part, so the object lives as long as the TD.
+	 */
 	vm->vcpus[i] = v;
+	s = td_vcpu_create(&vm->td, &v->td, 0);
+	if (s != STATUS_OK)
+		return s;
 	vm->vcpu_count = i + 1;
 	return td_vcpu_configure(&v->td, hpa_add(vm->posted_page, i * sizeof(*posted)),
 				 VECTOR_POSTED_NOTIFY, vm->shared.ept.root);
@@ -247,8 +247,8 @@ static enum status create(const struct td_config *config, const struct launch *l
 	s = build(vm, l, why);
 	if (s != STATUS_OK) {
 		vm->state = VM_DYING;
-		if (teardown_begin(vm) != STATUS_OK)
-			log_error("%s: what was built of it is lost", config->name);
+		if (teardown_begin(vm) == STATUS_BUSY)
+			vm->state = VM_CRASHED;
 		return s;
 	}
 	vm->create_seamcalls = tdx_seamcall_count() - seamcalls;

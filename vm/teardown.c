@@ -54,15 +54,18 @@ enum status teardown_begin(struct vm *vm)
 	flushed = remove_vcpus(vm);
 	release_shared(vm);
 	s = td_release_keyid(&vm->td);
-	if (s != STATUS_OK) {
+	if (s == STATUS_BUSY) {
+		log_error("%s: the module stays busy; its KeyID and pages wait",
+			  vm->config.name);
+		return s;
+	}
+	if (s != STATUS_OK)
 		log_error("%s: its KeyID and pages are lost: %s", vm->config.name,
 			  status_name(flushed != STATUS_OK ? flushed : s));
-		atomic_store(&vm->teardown, TEARDOWN_DONE);
-		return STATUS_HW_FAULT;
-	}
+	/* Of a lost KeyID, reclaim counts the pages as quarantined. */
 	atomic_store(&vm->teardown, TEARDOWN_RECLAIM);
 	background_call_all();
-	return STATUS_OK;
+	return s == STATUS_OK ? STATUS_OK : STATUS_HW_FAULT;
 }
 
 /* The state that people see follows what the TD's CPUs found. */

@@ -145,6 +145,13 @@ enum status vm_destroy(const char *name, struct vm_error *why)
 	vm->state = VM_DYING;
 	if (atomic_load(&vm->teardown) == TEARDOWN_NONE)
 		s = teardown_begin(vm);
+	if (s == STATUS_BUSY) {
+		vm->state = VM_CRASHED;
+		return explain(why, s,
+			       "'%s': the module stays busy, expected it to give the "
+			       "KeyID back: destroy it again",
+			       name);
+	}
 	if (s != STATUS_OK)
 		(void)explain(why, s, "'%s': the module did not give its KeyID back (see log)",
 			      name);

@@ -39,6 +39,7 @@ static uint64_t arena_size;
 static uint8_t *owned; /* a byte per 4K page */
 static atomic_uint_least64_t owned_pages;
 static hosted_guest_fn guest_hook;
+static hosted_seamcall_fn seamcall_hook;
 static atomic_uint_least64_t calls[MAX_LEAVES];
 static atomic_uint fail_rdrand, fail_rdseed, pending_interrupts;
 static atomic_uint_least64_t random_state;
@@ -188,7 +189,7 @@ static bool is_injected(unsigned leaf, uint64_t *status)
 	return true;
 }
 
-uint64_t seamcall_raw(uint64_t rax, struct seamcall_regs *regs)
+uint64_t hosted_seamcall(uint64_t rax, struct seamcall_regs *regs)
 {
 	unsigned leaf = (unsigned)(rax & (MAX_LEAVES - 1));
 	struct tdx_regs r = {0};
@@ -218,6 +219,11 @@ uint64_t seamcall_raw(uint64_t rax, struct seamcall_regs *regs)
 	REGISTERS(X)
 #undef X
 	return r.gpr[TDX_RAX];
+}
+
+uint64_t seamcall_raw(uint64_t rax, struct seamcall_regs *regs)
+{
+	return seamcall_hook ? seamcall_hook(rax, regs) : hosted_seamcall(rax, regs);
 }
 
 enum status vmx_on_this_cpu(hpa_t region)
@@ -315,6 +321,7 @@ void hosted_start_map(const struct hosted_config *config, const struct hosted_ma
 	memset(calls, 0, sizeof(calls));
 	memset(&injection, 0, sizeof(injection));
 	guest_hook = NULL;
+	seamcall_hook = NULL;
 	random_state = 1;
 	owned_pages = 0;
 	start_ram(config->ram, map);
@@ -351,6 +358,7 @@ void hosted_start_ready(const struct hosted_config *config)
 const struct boot_info *hosted_boot_info(void) { return &bi; }
 struct tdx_model *hosted_model(void) { return model; }
 void hosted_set_guest(hosted_guest_fn guest) { guest_hook = guest; }
+void hosted_set_seamcall(hosted_seamcall_fn fn) { seamcall_hook = fn; }
 
 void hosted_inject(unsigned leaf, unsigned nth, unsigned count, uint64_t status)
 {

@@ -56,6 +56,11 @@ typedef void (*hosted_guest_fn)(unsigned cpu, struct tdx_vcpu_view *vcpu,
 				struct tdx_exit *exit);
 void hosted_set_guest(hosted_guest_fn guest);
 
+/* Gets every SEAMCALL instead of the module; NULL = nobody. hosted_seamcall() passes it on. */
+typedef uint64_t (*hosted_seamcall_fn)(uint64_t rax, struct seamcall_regs *regs);
+void hosted_set_seamcall(hosted_seamcall_fn fn);
+uint64_t hosted_seamcall(uint64_t rax, struct seamcall_regs *regs);
+
 /*
  * The `nth` next call of `leaf` (1 = the next) and the `count` - 1 after it return `status` and
  * do not reach the module. Replaces the injection before; hosted_inject_count() tells how often
