@@ -142,6 +142,7 @@ static struct vcpu *pick(const struct cpu_state *c)
 
 struct queue_request {
 	struct vcpu *v;
+	bool is_in_use; /* not given up yet: ask again */
 	enum status result;
 };
 
@@ -172,10 +173,9 @@ static void detach_here(void *arg)
 {
 	struct queue_request *r = arg;
 
-	if (mine()->current == r->v) {
-		r->result = STATUS_BUSY;
+	r->is_in_use = mine()->current == r->v;
+	if (r->is_in_use)
 		return;
-	}
 	unlink_vcpu(mine(), r->v);
 	r->result = r->v->td.assoc_cpu < 0 ? STATUS_OK : td_vcpu_flush(&r->v->td);
 }
@@ -187,7 +187,7 @@ enum status cpu_queue_remove(struct vcpu *v)
 	do {
 		oncpu_drain();
 		oncpu_run(v->cpu, detach_here, &r);
-	} while (r.result == STATUS_BUSY);
+	} while (r.is_in_use);
 	return r.result;
 }
 

@@ -169,6 +169,8 @@ static void prepare(void)
 	EXPECT_EQ(vm_create(guest_config("other"), &why), STATUS_OK);
 	EXPECT_EQ(vm_start("other", &why), STATUS_OK);
 	guest_round(NULL);
+	for (unsigned i = 0; i < guest_find("other")->vcpu_count; i++)
+		fault_spare(guest_find("other")->vcpus[i]->td.tdvpr.pa.raw);
 	fault_attach();
 }
 

@@ -54,6 +54,9 @@ void fault_disarm(void);
 /* How often it struck since fault_arm(). */
 unsigned fault_struck(void);
 
+/* Calls for this vCPU are left alone: it is not the one that is tried. */
+void fault_spare(uint64_t tdvpr);
+
 /* Until fault_disarm(): counts calls per site, by the site's index; and the leaf of each. */
 void fault_count_into(unsigned *hits, unsigned *leaves);
 
