@@ -60,7 +60,7 @@ static void claim_below(struct sept_node *node, enum page_level level, uint64_t 
 				  i);
 		if (mirror_is_leaf(e)) {
 			claim(mirror_frame_of(e), level_size(level), FRAME_TD_PRIVATE, sums);
-		} else if (mirror_state_of(e) == MIRROR_TABLE) {
+		} else if (mirror_is_table(e)) {
 			claim(mirror_frame_of(e), PAGE_SIZE, FRAME_SEPT, sums);
 			claim_below(sept_child(slot), level - 1, sums);
 		}

@@ -141,6 +141,16 @@ static enum status make_private(struct life *l)
 
 static enum status fault_again(struct life *l) { return fault_at(l, SIZE_2M, LEVEL_4K); }
 
+/* All of two ranges that were split goes and comes back: their tables are empty, and go, too. */
+static enum status unmap_split(struct life *l) { return unmap(l, 2 * SIZE_2M, 2 * SIZE_2M); }
+
+static enum status drop_tables(struct life *l)
+{
+	enum status s = td_mark_private(&l->td, gpa(2 * SIZE_2M), 2 * SIZE_2M);
+
+	return s ? s : td_drop_tables(&l->td, gpa(2 * SIZE_2M), 2 * SIZE_2M);
+}
+
 static enum status write_back(struct life *l)
 {
 	bool done = false;
@@ -177,6 +187,8 @@ static const struct {
 	{"enter before unmap", enter_first},
 	{"unmap", unmap_whole},
 	{"unmap with edges", unmap_cut},
+	{"unmap what was split", unmap_split},
+	{"drop its tables", drop_tables},
 	{"write back", write_back},
 	{"make private", make_private},
 	{"fault after that", fault_again},
