@@ -141,7 +141,8 @@ static enum status make_private(struct life *l)
 
 static enum status fault_again(struct life *l) { return fault_at(l, SIZE_2M, LEVEL_4K); }
 
-/* All of two ranges that were split goes and comes back: their tables are empty, and go, too. */
+/* All of two ranges that were split goes and comes back: their tables are empty, and go, too.
+ */
 static enum status unmap_split(struct life *l) { return unmap(l, 2 * SIZE_2M, 2 * SIZE_2M); }
 
 static enum status drop_tables(struct life *l)
