@@ -25,9 +25,6 @@ $(B)/bench/gpamap: $(BENCH_GPAMAP_SRC:%=$(B)/tool/%.o)
 	@echo '  LD   $@'
 	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $^ -lroaring -lJudy
 
-# Its tests once more, under ThreadSanitizer. GCC's does not know fences; every access that
-# readers and updates share is atomic, so it needs none to tell a race.
-TSAN_FLAGS := $(HOST) -O1 -fsanitize=thread $(if $(IS_CLANG),,-Wno-tsan)
 TSAN_GPAMAP_SRC := tests/unit/main.c $(sort $(wildcard tests/unit/test_tdx_gpa_map*.c)) \
                    tdx/gpa_map.c $(FUZZ_MACHINE)
 
@@ -36,11 +33,6 @@ check-gpamap-tsan: $(B)/tsan/gpamap ## the GPA map's unit tests under ThreadSani
 
 $(B)/tsan/gpamap: $(TSAN_GPAMAP_SRC:%=$(B)/tsan/%.o)
 	@echo '  LD   $@'
-	$(Q)$(CC) $(TSAN_FLAGS) -o $@ $^
-
-$(B)/tsan/%.c.o: %.c $(B)/flags
-	@mkdir -p $(@D)
-	@echo '  CC   $@'
-	$(Q)$(CC) $(TSAN_FLAGS) -c $< -o $@
+	$(Q)$(CC) $(TSAN_CFLAGS) -o $@ $^
 
 .PHONY: bench-gpamap bench-gpamap-instructions check-gpamap-tsan

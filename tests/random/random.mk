@@ -33,13 +33,7 @@ $(eval $(call RANDOM_PROGRAM,host,$(HCFLAGS)))
 .SECONDARY: $(foreach v,host tsan cov,$(B)/$(v)/tests/hosted/hosted.c.o \
                                       $(B)/$(v)/tests/fake/fake_core.c.o)
 
-# The same under ThreadSanitizer. Fences that it does not know order nothing that it watches.
-TSAN_CFLAGS := $(HOST) -O1 -fsanitize=thread $(if $(IS_CLANG),,-Wno-tsan) -fno-omit-frame-pointer
 $(eval $(call RANDOM_PROGRAM,tsan,$(TSAN_CFLAGS)))
-$(B)/tsan/%.c.o: %.c $(B)/flags
-	@mkdir -p $(@D)
-	@echo '  CC   $@'
-	$(Q)$(CC) $(TSAN_CFLAGS) -c $< -o $@
 
 RANDOM_OPS  ?= 200000
 RANDOM_SEED ?= 1
