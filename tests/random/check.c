@@ -59,7 +59,7 @@ static void claim_below(struct tenant *t, struct sept_node *node, enum page_leve
 
 		if (mirror_is_busy(e))
 			fail("TD %u: an entry of level %u stays busy", t->index, level);
-		if (mirror_state_of(e) == MIRROR_TABLE) {
+		if (mirror_is_table(e)) {
 			claim_given(t, mirror_frame_of(e), PAGE_SIZE, FRAME_SEPT);
 			claim_below(t, sept_child(slot), level - 1);
 		} else if (mirror_is_leaf(e)) {

@@ -9,6 +9,7 @@
 #include "tdx/seamcall.h"
 #include "tdx/tdx_abi.h"
 #include "tests/fake/fake.h"
+#include "tests/hosted/hosted.h"
 #include "tests/random/run.h"
 
 #define PAUSES_PER_YIELD 64
@@ -73,6 +74,7 @@ static const struct {
 	{TDH_MEM_PAGE_DEMOTE, TDX_INTERRUPTED_RESTARTABLE},
 	{TDH_MEM_PAGE_DEMOTE, TDX_TLB_TRACKING_NOT_DONE},
 	{TDH_MEM_PAGE_REMOVE, TDX_TLB_TRACKING_NOT_DONE},
+	{TDH_MEM_SEPT_REMOVE, TDX_TLB_TRACKING_NOT_DONE},
 	{TDH_MEM_RANGE_UNBLOCK, TDX_TLB_TRACKING_NOT_DONE},
 	{TDH_MEM_TRACK, TDX_PREVIOUS_TLB_EPOCH_BUSY},
 	{TDH_PHYMEM_CACHE_WB, TDX_INTERRUPTED_RESUMABLE},
@@ -133,7 +135,7 @@ static bool is_refused(unsigned leaf, uint64_t *status)
 	return true;
 }
 
-uint64_t seamcall_raw(uint64_t rax, struct seamcall_regs *regs)
+uint64_t lp_seamcall(uint64_t rax, struct seamcall_regs *regs)
 {
 	uint64_t status;
 
@@ -141,7 +143,7 @@ uint64_t seamcall_raw(uint64_t rax, struct seamcall_regs *regs)
 		run_inside();
 	if (is_refused((unsigned)(rax & 127), &status))
 		return status;
-	status = hosted_seamcall_raw(rax, regs);
+	status = hosted_seamcall(rax, regs);
 	if (lp.overlap_skip > 0 && --lp.overlap_skip == 0)
 		run_inside();
 	return status;

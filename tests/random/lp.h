@@ -61,5 +61,5 @@ bool lp_is_strict(void);
 void lp_inject(uint32_t a, uint32_t b);
 void lp_inject_nothing(void);
 
-/* What hosted.c defines as seamcall_raw(); the one of lp.c calls it. */
-uint64_t hosted_seamcall_raw(uint64_t rax, struct seamcall_regs *regs);
+/* What becomes of a SEAMCALL: for hosted_set_seamcall(). */
+uint64_t lp_seamcall(uint64_t rax, struct seamcall_regs *regs);

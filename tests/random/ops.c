@@ -62,6 +62,7 @@ static const struct weight weights[GUESSES + 1][WEIGHTS_MAX] = {
 			{OP_COMMIT, 10},
 			{OP_CANCEL, 6},
 			{OP_MARK_PRIVATE, 16},
+			{OP_DROP_TABLES, 6},
 			{OP_WRITE_BACK, 6},
 			{OP_FLUSH, 14},
 			{OP_PEEK, 6},

@@ -19,6 +19,7 @@
 	X(COMMIT, "commits the unmap of")                                                      \
 	X(CANCEL, "cancels the unmap of")                                                      \
 	X(MARK_PRIVATE, "makes private again in")                                              \
+	X(DROP_TABLES, "drops empty tables of")                                                \
 	X(WRITE_BACK, "writes back for")                                                       \
 	X(FLUSH, "flushes a vCPU of")                                                          \
 	X(PEEK, "reads metadata of")                                                           \

@@ -2,24 +2,19 @@
 # random-ops: random operations on TDs, tests/hosted/ with tdx/, mm/ and the module model.
 
 RANDOM_SRC := $(sort $(wildcard tests/random/*.c))
-# The machine of the unit tests, but with the kernel's own way to ask other CPUs, and with
-# seamcall_raw() left to tests/random/lp.c, which calls the hosted one.
+# The machine of the unit tests, but with the kernel's own way to ask other CPUs.
 RANDOM_REST := $(filter-out tests/model/% tests/unit/% tests/fake/fake_core.c \
-                            tests/hosted/hosted.c vm/% vmx/% mgmt/%,$(UNIT_SRC)) \
+                            vm/% vmx/% mgmt/%,$(UNIT_SRC)) \
                vmx/ept.c core/oncpu_hw.c
 
 # $(1): folder of the objects below $(B); $(2): flags.
 define RANDOM_PROGRAM
-$(B)/$(1)/random/%.c.o: $(B)/$(1)/tests/%.c.o
+$(B)/$(1)/random/fake_core.c.o: $(B)/$(1)/tests/fake/fake_core.c.o
 	@mkdir -p $$(@D)
-	$$(Q)$$(OBJCOPY) --weaken-symbol=oncpu_run --weaken-symbol=oncpu_each \
-		--weaken-symbol=oncpu_each_package --weaken-symbol=oncpu_drain \
-		--weaken-symbol=oncpu_pending \
-		--redefine-sym seamcall_raw=hosted_seamcall_raw $$< $$@
+	$$(Q)$$(OBJCOPY) --wildcard --weaken-symbol='oncpu_*' $$< $$@
 
 $(B)/$(1)/random-ops: $(patsubst %,$(B)/$(1)/%.o,$(RANDOM_SRC) $(RANDOM_REST)) \
-		$(B)/$(1)/random/fake/fake_core.c.o $(B)/$(1)/random/hosted/hosted.c.o \
-		$(B)/$(1)/random/model.o
+		$(B)/$(1)/random/fake_core.c.o $(B)/$(1)/random/model.o
 	@echo '  LD   $$@'
 	$$(Q)$$(CC) $(2) -pthread $$^ -o $$@
 
@@ -30,8 +25,6 @@ $(B)/$(1)/random/model.o: $(patsubst %,$(B)/$(1)/%.o,$(filter tests/model/%,$(UN
 endef
 
 $(eval $(call RANDOM_PROGRAM,host,$(HCFLAGS)))
-.SECONDARY: $(foreach v,host tsan cov,$(B)/$(v)/tests/hosted/hosted.c.o \
-                                      $(B)/$(v)/tests/fake/fake_core.c.o)
 
 $(eval $(call RANDOM_PROGRAM,tsan,$(TSAN_CFLAGS)))
 

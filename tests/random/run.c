@@ -310,6 +310,7 @@ static void start_machine(void)
 	lp_init(1);
 	hosted_start_ready(&c);
 	hosted_set_guest(guest_run);
+	hosted_set_seamcall(lp_seamcall);
 	host_init();
 	check_begin();
 }

@@ -154,6 +154,19 @@ static void mark_private(struct tenant *t, gpa_t at, uint64_t size)
 		tenant_set_shared(t, at, size, false);
 }
 
+/* What stays busy once the vCPUs were kicked is left to the next fault there. */
+static void drop_tables(struct tenant *t, gpa_t at, uint64_t size)
+{
+	enum status s = td_drop_tables(&t->td, at, size);
+
+	if (s == STATUS_BUSY) {
+		(void)kick_and_wait(t, true);
+		s = td_drop_tables(&t->td, at, size);
+	}
+	say("drop tables");
+	expect(t, s, EXPECT(OK) | EXPECT(NO_MEMORY));
+}
+
 /* ---- Operations ---- */
 
 void unmap_to_shared(struct tenant *t, gpa_t at, uint64_t size)
@@ -170,6 +183,7 @@ void unmap_to_private(struct tenant *t, gpa_t at, uint64_t size)
 	if (!take_token(t))
 		return;
 	mark_private(t, at, size);
+	drop_tables(t, at, size);
 	give_token(t);
 }
 
@@ -233,5 +247,15 @@ void unmap_mark_private(struct tenant *t, const struct op *op)
 	if (!take_token(t))
 		return;
 	mark_private(t, span.at, span.size);
+	give_token(t);
+}
+
+void unmap_drop_tables(struct tenant *t, const struct op *op)
+{
+	struct span span = tenant_span(t, op->a, op->b);
+
+	if (!take_token(t))
+		return;
+	drop_tables(t, span.at, span.size);
 	give_token(t);
 }

@@ -11,6 +11,7 @@ void unmap_begin(struct tenant *t, const struct op *op);
 void unmap_commit(struct tenant *t, const struct op *op);
 void unmap_cancel(struct tenant *t, const struct op *op);
 void unmap_mark_private(struct tenant *t, const struct op *op);
+void unmap_drop_tables(struct tenant *t, const struct op *op);
 
 /* The same for a range that a guest names. */
 void unmap_to_shared(struct tenant *t, gpa_t at, uint64_t size);
