@@ -51,6 +51,10 @@ static enum status demote_edges(struct td *td, gpa_t at, uint64_t end)
 	for (unsigned i = 0; i < 2 && !s; i++)
 		if (cut_leaf(td, edges[i], &slot))
 			s = td_demote_blocked(td, slot);
+	/* A fault beside the range may have unblocked a page first: whole it must not go. */
+	for (unsigned i = 0; i < 2 && !s; i++)
+		if (cut_leaf(td, edges[i], &slot))
+			s = STATUS_BUSY;
 	return s;
 }
 

@@ -495,6 +495,32 @@ TEST(tdx_td_table_that_goes_waits_for_the_vcpu_that_still_runs)
 	destroy();
 }
 
+static void fault_beside_once(void)
+{
+	fake_set_wait_hook(NULL);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(2 * SIZE_2M - SIZE_4K), LEVEL_2M), STATUS_OK);
+}
+
+TEST(tdx_td_unmap_leaves_alone_what_a_fault_beside_it_unblocks)
+{
+	const uint64_t at = SIZE_2M - SIZE_4K;
+	const uint64_t size = 2 * SIZE_4K;
+
+	ready();
+	create_running(1);
+	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
+	/* While the first edge is split, a fault in the page of the second one unblocks that.
+	 */
+	hosted_inject(TDH_MEM_PAGE_DEMOTE, 1, 1, BUSY(TDR));
+	fake_set_wait_hook(fault_beside_once);
+	EXPECT_EQ(td_unmap_private_begin(&td, gpa(at), size), STATUS_BUSY);
+	EXPECT_EQ(td_unmap_private_begin(&td, gpa(at), size), STATUS_OK);
+	EXPECT_EQ(td_unmap_private_commit(&td, gpa(at), size), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 2 * 511 + 1);
+	mirror_check(&td);
+	destroy();
+}
+
 TEST(tdx_td_unmap_can_be_cancelled)
 {
 	enum page_level level;
