@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "core/cpu.h"
 #include "core/hw.h"
 #include "core/oncpu.h"
 #include "tdx/seamcall.h"
@@ -43,11 +44,23 @@ static void answer_ipi(unsigned cpu, uint8_t vector)
 	(void)fake_set_this_cpu(before);
 }
 
+/* One whose mailbox was not empty gets no second IPI; it may be around this one, and wait. */
+static void answer_all(void)
+{
+	unsigned before = fake_set_this_cpu(0);
+
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
+		(void)fake_set_this_cpu(cpu);
+		oncpu_drain();
+	}
+	(void)fake_set_this_cpu(before);
+}
+
 void lp_init(unsigned threads)
 {
 	thread_count = threads;
 	fake_set_ipi_hook(threads == 1 ? answer_ipi : NULL);
-	fake_set_wait_hook(threads == 1 ? NULL : give_way);
+	fake_set_wait_hook(threads == 1 ? answer_all : give_way);
 }
 
 bool lp_wait(void)

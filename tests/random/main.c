@@ -13,7 +13,7 @@
 #include "tests/random/run.h"
 #include "tests/random/shrink.h"
 
-#define SECONDS_PER_RUN 900U
+#define SECONDS_PER_RUN 400U
 
 static struct run_options options = {
 	.seed = 1,
