@@ -23,6 +23,8 @@
 #define VCPUS     3U
 #define MAX_STEPS 64U
 
+#define QUOTE_BUFFER_MAX UINT64_C(0x20000)
+
 static struct vm *vm;
 static struct posted_interrupts posted[VCPUS];
 static uint64_t module_says; /* two bits for each answer of the TD's module side */
@@ -240,6 +242,21 @@ static void check_map_gpa(const struct vp_regs *before, const struct vp_regs *af
 				   ((before->r12 & TD_SHARED_BIT) == 0));
 }
 
+/* GetQuote that says SUCCESS had a buffer as the GHCI wants it, and left its answer there. */
+static void check_get_quote(const struct vp_regs *before, const struct vp_regs *after)
+{
+	struct ghci_quote_header h;
+
+	if (after->r10 != TDVMCALL_SUCCESS)
+		return;
+	FUZZ_CHECK((before->r12 & TD_SHARED_BIT) != 0 && before->r12 % PAGE_SIZE == 0);
+	FUZZ_CHECK(before->r13 % PAGE_SIZE == 0 && before->r13 > 0);
+	FUZZ_CHECK(before->r13 <= QUOTE_BUFFER_MAX);
+	FUZZ_CHECK(shared_mem_read(&vm->shared, before->r12, &h, sizeof(h)));
+	FUZZ_CHECK(h.version == GHCI_QUOTE_VERSION && h.status == GHCI_QUOTE_UNAVAILABLE);
+	FUZZ_CHECK(h.in_length <= before->r13 - sizeof(h) && h.out_length == 0);
+}
+
 static void one_call(struct fuzz_input *in, struct vcpu *v)
 {
 	struct vp_regs before;
@@ -250,6 +267,8 @@ static void one_call(struct fuzz_input *in, struct vcpu *v)
 		FUZZ_CHECK(atomic_load(&v->run) == VCPU_RUNNABLE);
 	if (before.r10 == 0 && before.r11 == TDVMCALL_MAP_GPA && !vm->end.is_set)
 		check_map_gpa(&before, &v->regs);
+	if (before.r10 == 0 && before.r11 == TDVMCALL_GET_QUOTE)
+		check_get_quote(&before, &v->regs);
 }
 
 static void one_step(struct fuzz_input *in)
