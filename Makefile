@@ -83,7 +83,7 @@ TEST_IMAGES := $(B)/guest/vmlinuz $(B)/guest/initrd.gz $(B)/emu/tdxemu.efi $(B)/
 -include tests/trace/trace.mk tools/tools.mk tests/guest/initramfs/initramfs.mk
 -include tests/fuzz/fuzz.mk tests/random/random.mk tests/bench/bench.mk tests/coverage/coverage.mk
 -include tests/bench/seamcalls.mk
--include tests/faults/faults.mk
+-include tests/faults/faults.mk tests/unit/unit.mk
 
 all: $(IMAGES) $(TOOLS) ## build the images and the tools, print the images' SHA-384
 	@cd $(B) && sha384sum $(IMAGES:$(B)/%=%)
@@ -108,9 +108,6 @@ check: deps ## every test: lint, check-builds, -unit, -faults, -fuzz, -random, -
 
 check-builds: ## gcc and clang, with and without assertions, build the same kernel twice
 	@tests/check-builds.sh "$(MAKE)" $(B)
-
-check-unit: $(B)/unit ## host unit tests under ASan and UBSan; T=SUBSTRING selects
-	@$(B)/unit "$(T)"
 
 check-emu: machine ## boots of the emulated machine; T=SUBSTRING selects
 	@$(PYTHON) tests/emu/check_emu.py --build $(B) "$(T)"
@@ -176,11 +173,7 @@ $(B)/host/model.o: $(MODEL_OBJ)
 	$(Q)$(CC) -r -nostdlib $^ -o $@
 	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='tdx_model_*' $@
 
-$(B)/unit: $(UNIT_OBJ)
-	@echo '  LD   $@'
-	$(Q)$(CC) $(HCFLAGS) $^ -o $@
-
 FORCE:
-.PHONY: all machine run run-grub deps check check-builds check-unit check-trace check-emu lint \
+.PHONY: all machine run run-grub deps check check-builds check-trace check-emu lint \
         format loc clean help FORCE
 -include $(shell find $(B) -path $(B)/variants -prune -o -name '*.d' -print 2>/dev/null)

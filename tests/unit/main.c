@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* unit [SUBSTRING]: runs the tests whose name contains SUBSTRING and prints TAP. */
+/*
+ * unit [--threads] [SUBSTRING]: runs the tests whose name contains SUBSTRING, with --threads
+ * only those that use some, and prints TAP.
+ */
 #include "tests/unit/test.h"
 
 #include <stdarg.h>
@@ -73,14 +76,15 @@ static bool run_test(const struct test *t)
 
 int main(int argc, char **argv)
 {
-	const char *wanted = argc > 1 ? argv[1] : "";
+	bool only_threads = argc > 1 && strcmp(argv[1], "--threads") == 0;
+	const char *wanted = argc > 1 + only_threads ? argv[1 + only_threads] : "";
 	unsigned passed = 0;
 	unsigned failed = 0;
 
 	for (const struct test *t = __start_tests; t < __stop_tests; t++) {
 		bool ok;
 
-		if (strstr(t->name, wanted) == NULL)
+		if (strstr(t->name, wanted) == NULL || (only_threads && !t->has_threads))
 			continue;
 		ok = run_test(t);
 		if (ok)

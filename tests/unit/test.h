@@ -17,7 +17,8 @@
 struct test {
 	const char *name;
 	void (*run)(void);
-};
+	bool has_threads; /* run once more under ThreadSanitizer */
+} __attribute__((aligned(32)));
 
 /* Failed expectations of the running test. */
 extern unsigned test_failures;
@@ -33,11 +34,14 @@ bool test_str_eq(const char *a, const char *b);
 size_t test_mem_diff(const void *a, const void *b, size_t len);
 
 /* Tests register themselves in an array that the linker collects: no list to maintain. */
-#define TEST(name_)                                                                            \
+#define TEST(name_)              TEST_ENTRY(name_, false)
+#define TEST_WITH_THREADS(name_) TEST_ENTRY(name_, true)
+
+#define TEST_ENTRY(name_, has_threads_)                                                        \
 	static void test_run_##name_(void);                                                    \
 	static const struct test test_entry_##name_                                            \
-		__attribute__((section("tests"), used, aligned(16))) = {#name_,                \
-									test_run_##name_};     \
+		__attribute__((section("tests"), used)) = {#name_, test_run_##name_,           \
+							   has_threads_};                      \
 	static void test_run_##name_(void)
 
 /* Integers, booleans, enums and pointers, compared as 64-bit values. */

@@ -50,7 +50,7 @@ static void *sender(void *arg)
 	return NULL;
 }
 
-TEST(mailbox_loses_no_letter_of_many_senders)
+TEST_WITH_THREADS(mailbox_loses_no_letter_of_many_senders)
 {
 	pthread_t threads[SENDERS];
 	unsigned long wanted = 0;

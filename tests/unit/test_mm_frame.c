@@ -306,7 +306,7 @@ static void *hammer(void *arg)
 	return NULL;
 }
 
-TEST(frame_threads_leave_the_account_as_it_was)
+TEST_WITH_THREADS(frame_threads_leave_the_account_as_it_was)
 {
 	uint64_t before[FRAME_OWNER_COUNT];
 	uint64_t after[FRAME_OWNER_COUNT];

@@ -161,7 +161,7 @@ static unsigned count_frames(void)
 	return held;
 }
 
-TEST(model_loses_no_page_among_threads)
+TEST_WITH_THREADS(model_loses_no_page_among_threads)
 {
 	pthread_t threads[HOSTS + 1];
 

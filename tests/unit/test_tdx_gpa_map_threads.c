@@ -99,7 +99,7 @@ static void run_threads(void)
 		EXPECT_EQ(pthread_join(threads[i], NULL), 0);
 }
 
-TEST(tdx_gpa_map_lookups_during_updates_see_what_does_not_change)
+TEST_WITH_THREADS(tdx_gpa_map_lookups_during_updates_see_what_does_not_change)
 {
 	EXPECT_EQ(gpa_map_init(&map, gpa(GIBS * SIZE_1G)), STATUS_OK);
 	for (uint64_t range = 0; range < GIBS * 512; range++)
@@ -156,7 +156,7 @@ static void *read_flips(void *arg)
 	return NULL;
 }
 
-TEST(tdx_gpa_map_lookups_survive_objects_that_come_and_go)
+TEST_WITH_THREADS(tdx_gpa_map_lookups_survive_objects_that_come_and_go)
 {
 	pthread_t threads[WRITERS + READERS];
 

@@ -105,7 +105,7 @@ static void *work(void *arg)
 	}
 }
 
-TEST(tdx_tdmr_init_runs_on_all_cpus_without_meeting)
+TEST_WITH_THREADS(tdx_tdmr_init_runs_on_all_cpus_without_meeting)
 {
 	pthread_t threads[THREADS];
 
@@ -205,7 +205,7 @@ TEST(tdx_tdmr_init_ends_with_the_module)
 	tdx_module_stop();
 }
 
-TEST(tdx_tdmr_init_ends_with_the_module_while_others_are_at_it)
+TEST_WITH_THREADS(tdx_tdmr_init_ends_with_the_module_while_others_are_at_it)
 {
 	pthread_t threads[THREADS];
 	uint64_t calls;

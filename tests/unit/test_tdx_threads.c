@@ -72,7 +72,7 @@ static void *fault_everywhere(void *arg)
 	return NULL;
 }
 
-TEST(tdx_threads_fault_in_parallel_and_the_mirror_agrees)
+TEST_WITH_THREADS(tdx_threads_fault_in_parallel_and_the_mirror_agrees)
 {
 	create();
 	run_threads(fault_everywhere);
@@ -129,7 +129,7 @@ static void *convert_back_and_forth(void *arg)
 	return NULL;
 }
 
-TEST(tdx_threads_convert_in_parallel_and_the_mirror_agrees)
+TEST_WITH_THREADS(tdx_threads_convert_in_parallel_and_the_mirror_agrees)
 {
 	create();
 	EXPECT_EQ(td_populate(&td, gpa(0), RAM), STATUS_OK);
@@ -156,7 +156,7 @@ static void *reclaim(void *arg)
 	return NULL;
 }
 
-TEST(tdx_threads_reclaim_one_td_in_parallel)
+TEST_WITH_THREADS(tdx_threads_reclaim_one_td_in_parallel)
 {
 	uint64_t bytes[FRAME_OWNER_COUNT];
 	uint64_t free_before;
@@ -178,7 +178,7 @@ TEST(tdx_threads_reclaim_one_td_in_parallel)
 }
 
 /* What a CPU left half done is not lost when that CPU never comes back. */
-TEST(tdx_threads_finish_what_another_cpu_began_to_reclaim)
+TEST_WITH_THREADS(tdx_threads_finish_what_another_cpu_began_to_reclaim)
 {
 	bool done = false;
 
@@ -234,7 +234,7 @@ static void *look_at_the_map(void *arg)
 	return NULL;
 }
 
-TEST(tdx_threads_read_a_map_that_changes)
+TEST_WITH_THREADS(tdx_threads_read_a_map_that_changes)
 {
 	EXPECT_EQ(gpa_map_init(&map, gpa(2 * SIZE_1G)), STATUS_OK);
 	for (uint64_t at = 0; at < SIZE_1G; at += SIZE_2M)
