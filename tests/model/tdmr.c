@@ -235,16 +235,16 @@ static uint64_t configure(struct call *call)
 	if (atomic_load(&model->state) != SYS_INIT_DONE ||
 	    atomic_load(&model->lps_initialised) != model->platform.lp_count)
 		return TDX_SYS_CONFIG_NOT_PENDING;
-	if (keyid > UINT16_MAX || !keyid_is_private(model, keyid))
-		return TDX_OPERAND_INVALID | OPERAND_R8;
-	/* Reserved from here on, even if a later check fails. */
-	model->keyid[keyid].state = KEYID_RESERVED;
-	model->global_keyid = (unsigned)keyid;
 	status = check_shared_hpa(call, call->gpr[TDX_RCX], TDMR_INFO_ALIGN, OPERAND_RCX);
 	if (status)
 		return status;
 	if (call->gpr[TDX_RDX] == 0 || call->gpr[TDX_RDX] > MAX_TDMRS)
 		return TDX_OPERAND_INVALID | OPERAND_RDX;
+	if (keyid > UINT16_MAX || !keyid_is_private(model, keyid))
+		return TDX_OPERAND_INVALID | OPERAND_R8;
+	/* Reserved from here on, even if a later check fails. */
+	model->keyid[keyid].state = KEYID_RESERVED;
+	model->global_keyid = (unsigned)keyid;
 	status = make_plan(call, &plan);
 	if (status)
 		return status;
