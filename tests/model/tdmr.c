@@ -40,35 +40,39 @@ static bool in_cmrs(const struct tdx_model *model, uint64_t base, uint64_t size)
 	return base >= end;
 }
 
+static bool wraps(uint64_t base, uint64_t size) { return base + size < base; }
+
 static uint64_t check_base(const struct plan *plan, const struct tdmr_info *info, unsigned i)
 {
-	if (info->base % PAGE_1G != 0 || info->size % PAGE_1G != 0 || info->size == 0 ||
-	    !range_is_sane(plan->model, info->base, info->size))
+	if (wraps(info->base, info->size))
 		return TDX_INVALID_TDMR | i;
 	if (i > 0 && info->base < plan->tdmr[i - 1].base + plan->tdmr[i - 1].size)
 		return TDX_NON_ORDERED_TDMR | i;
+	if (info->base % PAGE_1G != 0 || info->size % PAGE_1G != 0 || info->size == 0 ||
+	    !range_is_sane(plan->model, info->base, info->size))
+		return TDX_INVALID_TDMR | i;
 	return TDX_SUCCESS;
 }
 
 static uint64_t check_reserved(struct tdmr *tdmr, const struct tdmr_info *info, unsigned i)
 {
 	uint64_t last_end = 0;
-	bool ended = false;
 
 	for (unsigned j = 0; j < MAX_RESERVED; j++) {
 		struct tdx_range area = info->reserved[j];
 
-		if (area.size == 0) {
-			ended = true;
+		if (area.size == 0) { /* ends the list */
+			if (j + 1 < MAX_RESERVED && info->reserved[j + 1].size != 0)
+				return TDX_NON_ORDERED_RESERVED_IN_TDMR | j << 8 | i;
 			continue;
 		}
-		if (ended)
-			return TDX_NON_ORDERED_RESERVED_IN_TDMR | (j - 1) << 8 | i;
-		if (area.base % PAGE_4K != 0 || area.size % PAGE_4K != 0 ||
-		    area.base >= tdmr->size || area.size > tdmr->size - area.base)
+		if (wraps(area.base, area.size))
 			return TDX_INVALID_RESERVED_IN_TDMR | j << 8 | i;
 		if (area.base < last_end)
 			return TDX_NON_ORDERED_RESERVED_IN_TDMR | j << 8 | i;
+		if (area.base % PAGE_4K != 0 || area.size % PAGE_4K != 0 ||
+		    area.base >= tdmr->size || area.size > tdmr->size - area.base)
+			return TDX_INVALID_RESERVED_IN_TDMR | j << 8 | i;
 		last_end = area.base + area.size;
 		tdmr->reserved[j] = (struct tdx_range){tdmr->base + area.base, area.size};
 	}
@@ -149,26 +153,41 @@ static uint64_t overlap(unsigned i, int level, unsigned other)
 	return TDX_PAMT_OVERLAP | (uint64_t)other << 16 | (uint64_t)level << 8 | i;
 }
 
+static uint64_t check_pamts_apart(const struct plan *plan, unsigned i)
+{
+	for (unsigned other = 0; other <= i; other++)
+		for (int level = LEVEL_4K; level <= LEVEL_1G; level++)
+			if (pamt_meets_pamt(plan, i, level, other))
+				return overlap(i, level, other);
+	return TDX_SUCCESS;
+}
+
+/* The first PAMT of TDMR i that lies in memory for TDs of TDMR `in`. */
+static uint64_t check_pamts_reserved(const struct plan *plan, unsigned i, unsigned in)
+{
+	const struct tdmr *tdmr = &plan->tdmr[i];
+
+	for (int level = LEVEL_4K; level <= LEVEL_1G; level++)
+		if (touches_available(&plan->tdmr[in], tdmr->pamt_base[level],
+				      tdmr->pamt_size[level]))
+			return overlap(i, level, in);
+	return TDX_SUCCESS;
+}
+
 static uint64_t check_pamt_place(const struct plan *plan, unsigned i)
 {
 	const struct tdmr *own = &plan->tdmr[i];
+	uint64_t status = check_pamts_apart(plan, i);
 
-	for (int level = LEVEL_4K; level <= LEVEL_1G; level++) {
-		uint64_t base = own->pamt_base[level], size = own->pamt_size[level];
-
-		for (unsigned other = 0; other <= i; other++)
-			if (pamt_meets_pamt(plan, i, level, other) ||
-			    touches_available(&plan->tdmr[other], base, size))
-				return overlap(i, level, other);
-		if (!in_cmrs(plan->model, base, size))
-			return TDX_PAMT_OUTSIDE_CMRS | (uint64_t)level << 8 | i;
+	for (unsigned other = 0; other <= i && !status; other++) {
+		status = check_pamts_reserved(plan, i, other);
+		if (!status && other < i)
+			status = check_pamts_reserved(plan, other, i);
 	}
-	for (unsigned other = 0; other < i; other++)
-		for (int level = LEVEL_4K; level <= LEVEL_1G; level++)
-			if (touches_available(own, plan->tdmr[other].pamt_base[level],
-					      plan->tdmr[other].pamt_size[level]))
-				return overlap(other, level, i);
-	return TDX_SUCCESS;
+	for (int level = LEVEL_1G; level >= LEVEL_4K && !status; level--)
+		if (!in_cmrs(plan->model, own->pamt_base[level], own->pamt_size[level]))
+			status = TDX_PAMT_OUTSIDE_CMRS | (uint64_t)level << 8 | i;
+	return status;
 }
 
 static uint64_t read_tdmr(struct call *call, struct plan *plan, uint64_t info_pa, unsigned i)

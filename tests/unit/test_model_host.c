@@ -29,3 +29,84 @@ TEST(model_sys_config_takes_the_keyid_only_after_the_other_operands)
 		bare_call(0, TDH_SYS_TDMR_INIT, BARE_TDMR, 0, 0);
 	EXPECT_EQ(bare_call(0, TDH_MNG_CREATE, bare_page(0), BARE_KEYID + 1, 0), TDX_SUCCESS);
 }
+
+/* TDH.SYS.CONFIG of one or two TDMRs, on a freshly initialised module. */
+static uint64_t config(const struct bare_tdmr *tdmr, unsigned count)
+{
+	bare_power_on();
+	bare_init();
+	return bare_config(tdmr, count);
+}
+
+static struct bare_tdmr second_tdmr(void)
+{
+	struct bare_tdmr tdmr = bare_tdmr();
+
+	tdmr.base += BARE_GIB;
+	for (unsigned i = 0; i < 3; i++)
+		tdmr.pamt[i].base += UINT64_C(0x1000000);
+	return tdmr;
+}
+
+TEST(model_sys_config_takes_two_tdmrs_with_their_own_pamts)
+{
+	const struct bare_tdmr tdmr[] = {bare_tdmr(), second_tdmr()};
+
+	EXPECT_EQ(config(tdmr, 2), TDX_SUCCESS);
+}
+
+TEST(model_sys_config_looks_at_the_order_of_tdmrs_before_their_alignment)
+{
+	struct bare_tdmr tdmr[] = {bare_tdmr(), second_tdmr()};
+
+	tdmr[1].base = BARE_TDMR + 0x1000;
+	EXPECT_EQ(config(tdmr, 2), TDX_NON_ORDERED_TDMR | 1);
+	tdmr[1].base = BARE_TDMR + BARE_GIB + 0x1000;
+	EXPECT_EQ(config(tdmr, 2), TDX_INVALID_TDMR | 1);
+	tdmr[1].base = -BARE_GIB;
+	EXPECT_EQ(config(tdmr, 2), TDX_INVALID_TDMR | 1);
+}
+
+TEST(model_sys_config_looks_at_the_order_of_reserved_areas_before_their_place)
+{
+	struct bare_tdmr tdmr = bare_tdmr();
+
+	tdmr.reserved[0] = (struct tdx_range){0x10000, 0x10000};
+	tdmr.reserved[1] = (struct tdx_range){0x18800, 0x1000};
+	EXPECT_EQ(config(&tdmr, 1), TDX_NON_ORDERED_RESERVED_IN_TDMR | 1 << 8);
+	tdmr.reserved[1].base = 0x20800;
+	EXPECT_EQ(config(&tdmr, 1), TDX_INVALID_RESERVED_IN_TDMR | 1 << 8);
+	tdmr.reserved[1] = (struct tdx_range){0x8000, -UINT64_C(0x4000)};
+	EXPECT_EQ(config(&tdmr, 1), TDX_INVALID_RESERVED_IN_TDMR | 1 << 8);
+	tdmr.reserved[1] = (struct tdx_range){0, 0};
+	tdmr.reserved[3] = (struct tdx_range){0x30000, 0x1000};
+	EXPECT_EQ(config(&tdmr, 1), TDX_NON_ORDERED_RESERVED_IN_TDMR | 2 << 8);
+}
+
+TEST(model_sys_config_compares_pamts_before_it_places_them)
+{
+	struct bare_tdmr tdmr[] = {bare_tdmr(), second_tdmr()};
+
+	tdmr[1].pamt[2].base = BARE_TDMR;         /* 4K: in the first TDMR */
+	tdmr[1].pamt[1].base = tdmr[0].pamt[1].base; /* 2M: on the other's */
+	EXPECT_EQ(config(tdmr, 2), TDX_PAMT_OVERLAP | INDEX(1, 1, 0));
+	tdmr[1] = second_tdmr();
+	tdmr[1].pamt[2].base = BARE_TDMR + BARE_GIB; /* 4K: in its own TDMR */
+	tdmr[1].pamt[0].base = BARE_TDMR;            /* 1G: in the first one */
+	EXPECT_EQ(config(tdmr, 2), TDX_PAMT_OVERLAP | INDEX(1, 2, 0));
+	tdmr[1] = second_tdmr();
+	tdmr[0].pamt[2].base = BARE_TDMR + BARE_GIB; /* free until the second TDMR comes */
+	EXPECT_EQ(config(tdmr, 2), TDX_PAMT_OVERLAP | INDEX(0, 0, 1));
+}
+
+TEST(model_sys_config_looks_for_pamts_outside_cmrs_from_1g_down)
+{
+	struct bare_tdmr tdmr = bare_tdmr();
+	const uint64_t hole = UINT64_C(0x90000000);
+
+	tdmr.pamt[2].base = hole;
+	tdmr.pamt[1].base = hole + 0x800000;
+	EXPECT_EQ(config(&tdmr, 1), TDX_PAMT_OUTSIDE_CMRS | INDEX(0, 1, 0));
+	tdmr.pamt[0].base = tdmr.pamt[1].base;
+	EXPECT_EQ(config(&tdmr, 1), TDX_PAMT_OVERLAP | INDEX(0, 1, 0));
+}
