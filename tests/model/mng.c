@@ -34,9 +34,8 @@ uint64_t tdh_mng_create(struct call *call)
 	}
 	if (model->keyid[keyid].state != KEYID_FREE)
 		status = TDX_HKID_NOT_FREE;
-	for (unsigned i = 0; i < 4 && !status; i++)
-		if (!random_bits(call, true, &uuid[i]))
-			status = TDX_RND_NO_ENTROPY;
+	else if (!random_256_bits(call, uuid))
+		status = TDX_RND_NO_ENTROPY;
 	if (!status) {
 		page_owner_changed(model, tdr_pa, PAGE_4K, true);
 		tdr = page_at(model, tdr_pa);
@@ -88,20 +87,10 @@ uint64_t tdh_mng_key_config(struct call *call)
 	return status;
 }
 
-/* Keys for migration are drawn with the last page that every TD needs. */
-static uint64_t draw_migration_keys(struct call *call)
-{
-	uint64_t bits;
-
-	for (unsigned i = 0; i < 4; i++)
-		if (!random_bits(call, true, &bits))
-			return TDX_RND_NO_ENTROPY;
-	return TDX_SUCCESS;
-}
-
 static uint64_t addcx(struct call *call, struct td *td)
 {
 	uint64_t page_pa = call->gpr[TDX_RCX];
+	uint64_t migration_key[4];
 	struct page_lock page;
 	uint64_t status;
 
@@ -116,8 +105,8 @@ static uint64_t addcx(struct call *call, struct td *td)
 		status = TDX_OP_STATE_INCORRECT;
 	else if (td->tdr->tdcx_count == TDCX_MAX)
 		status = TDX_TDCX_NUM_INCORRECT;
-	else if (td->tdr->tdcx_count == TDCX_MIN - 1)
-		status = draw_migration_keys(call);
+	else if (td->tdr->tdcx_count == TDCX_MIN - 1 && !random_256_bits(call, migration_key))
+		status = TDX_RND_NO_ENTROPY; /* the key is drawn with the last page needed */
 	if (!status) {
 		page_owner_changed(call->model, page_pa, PAGE_4K, true);
 		memset(page_at(call->model, page_pa), 0, PAGE_4K);

@@ -579,7 +579,8 @@ static inline uint64_t rdmsr(struct call *call, uint32_t msr)
 	return value;
 }
 
-bool random_bits(struct call *call, bool seed, uint64_t *value);
+/* From RDSEED; false if it lacks entropy. */
+bool random_256_bits(struct call *call, uint64_t value[4]);
 
 /* The architectural constants of module 1.5.01. */
 #define ATTRIBUTES_FIXED0    UINT64_C(0x8000000070000001)

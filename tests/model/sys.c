@@ -4,78 +4,114 @@
 
 #include "tests/model/model.h"
 
-#define MTRRCAP            0xfe
-#define MTRRCAP_SMRR       (UINT64_C(1) << 11)
-#define MTRRCAP_SMRR_LOCK  (UINT64_C(1) << 14)
-#define SMRR_BASE          0x1f2
-#define SMRR_MASK          0x1f3
-#define SMRR_MASK_LOCK     (UINT64_C(1) << 10)
-#define SMRR_MASK_VALID    (UINT64_C(1) << 11)
-#define SMRR_ADDRESS       UINT64_C(0xfffff000)
-#define KEYID_PARTITIONING 0x87
-#define WBINVDP            0x98
-#define WBNOINVDP          0x99
-#define TME_CAPABILITY     0x981
-#define TME_ACTIVATE       0x982
-#define PERF_CAPABILITIES  0x345
-#define RANDOM_RETRIES     10
+#define MTRRCAP              0xfe
+#define MTRRCAP_SMRR         (UINT64_C(1) << 11)
+#define MTRRCAP_SMRR_LOCK    (UINT64_C(1) << 14)
+#define SMRR_BASE            0x1f2
+#define SMRR_MASK            0x1f3
+#define SMRR_MASK_LOCK       (UINT64_C(1) << 10)
+#define SMRR_MASK_VALID      (UINT64_C(1) << 11)
+#define SMRR_ADDRESS         UINT64_C(0xfffff000)
+#define KEYID_PARTITIONING   0x87
+#define WBINVDP              0x98
+#define WBNOINVDP            0x99
+#define TME_CAPABILITY       0x981
+#define TME_ACTIVATE         0x982
+#define TME_ACTIVATE_LOCK    UINT64_C(1)
+#define PERF_CAPABILITIES    0x345
+#define CORE_CAPABILITIES    0xcf
+#define XAPIC_DISABLE_STATUS 0xbd
+#define MISC_PACKAGE_CTLS    0xbc
+#define EPT_VPID_CAP         0x48c
+#define RDSEED_TRIES         6
 
 #define TDSYSINFO_SIZE  1024
 #define TDSYSINFO_ALIGN 1024
 #define CMR_INFO_ALIGN  512
 
 /*
- * What TDH.SYS.INIT samples and TDH.SYS.LP.INIT compares, and the bits that must
- * be 1 for the module to start at all. The masks are deduced: each recorded
- * machine passes them, each recorded refusal (a value of 0) fails them.
+ * What TDH.SYS.INIT samples and TDH.SYS.LP.INIT compares, and the bits on which it depends
+ * whether the module starts at all. The VMX masks are deduced: each recorded machine passes
+ * them, each recorded refusal (a value of 0) fails them.
  */
 struct msr_check {
 	uint32_t index;
-	uint64_t must_be_one;
+	uint64_t must_be_one, must_be_zero;
 };
 
-static const struct msr_check checked_msr[] = {
-	{0x480, UINT64_C(3) << 54},          /* VMX_BASIC: INS/OUTS info, TRUE controls */
-	{0x48d, UINT64_C(0xe9) << 32},       /* TRUE_PINBASED: posted interrupts */
-	{0x48e, UINT64_C(0xb5186dfa) << 32}, /* TRUE_PROCBASED: secondary and tertiary */
-	{0x48b, UINT64_C(1) << 33},          /* PROCBASED2: EPT */
-	{0x492, UINT64_C(1)},                /* PROCBASED3 */
-	{0x48f, UINT64_C(1) << 41},          /* TRUE_EXIT: 64-bit host */
-	{0x490, UINT64_C(1) << 47},          /* TRUE_ENTRY: load EFER */
-	{0x485, UINT64_C(1) << 5},           /* VMX_MISC */
-	{0x48c, UINT64_C(1) << 6},           /* EPT_VPID_CAP: 4-level walk */
-	{0x486, 0},
-	{0x487, UINT64_C(1) << 31 | 0x21}, /* CR0_FIXED1: PG, NE, PE */
-	{0x488, 0},
-	{0x489, UINT64_C(1) << 13 | UINT64_C(1) << 6}, /* CR4_FIXED1: VMXE, MCE */
-	{TME_CAPABILITY, UINT64_C(1)},                 /* AES-XTS-128 */
-	{TME_ACTIVATE, 0x3},                           /* locked and enabled */
-	{PERF_CAPABILITIES, UINT64_C(1) << 13},        /* full-width counter writes */
-	{IA32_TSC_ADJUST, 0},
-	{0xcf, 0},
-	{IA32_ARCH_CAPABILITIES, 0xd6b},
-	{0xbd, 0x1}, /* legacy xAPIC disabled */
-	{0xbc, 0x1}, /* energy filtering on */
-	{KEYID_PARTITIONING, 0},
-	{WBINVDP, 0},
-	{WBNOINVDP, 0},
-	{MTRRCAP, 0},
-	{SMRR_BASE, 0},
-	{SMRR_MASK, 0},
+static const struct msr_check capability_msrs[] = {
+	{CORE_CAPABILITIES, 0, 0},
+	{IA32_ARCH_CAPABILITIES, 0xd6b, 0},
+	{XAPIC_DISABLE_STATUS, 1, ~UINT64_C(1)},
+	{MISC_PACKAGE_CTLS, 1, 0},                 /* energy filtering on */
+	{PERF_CAPABILITIES, UINT64_C(1) << 13, 0}, /* full-width counter writes */
+	{IA32_TSC_ADJUST, 0, 0},
 };
 
-#define CHECKED_MSRS (sizeof(checked_msr) / sizeof(checked_msr[0]))
+static const struct msr_check vmx_msrs[] = {
+	{0x480, UINT64_C(3) << 54, 0},          /* VMX_BASIC: INS/OUTS info, TRUE controls */
+	{0x48d, UINT64_C(0xe9) << 32, 0},       /* TRUE_PINBASED: posted interrupts */
+	{0x48e, UINT64_C(0xb5186dfa) << 32, 0}, /* TRUE_PROCBASED: secondary and tertiary */
+	{0x48b, UINT64_C(1) << 33, 0},          /* PROCBASED2: EPT */
+	{0x492, UINT64_C(1), 0},                /* PROCBASED3 */
+	{0x48f, UINT64_C(1) << 41, 0},          /* TRUE_EXIT: 64-bit host */
+	{0x490, UINT64_C(1) << 47, 0},          /* TRUE_ENTRY: load EFER */
+	{0x485, UINT64_C(1) << 5, 0},           /* VMX_MISC */
+	{EPT_VPID_CAP, UINT64_C(1) << 6, 0},    /* 4-level walk */
+	{0x486, 0, 0},
+	{0x487, UINT64_C(1) << 31 | 0x21, 0}, /* CR0_FIXED1: PG, NE, PE */
+	{0x488, 0, 0},
+	{0x489, UINT64_C(1) << 13 | UINT64_C(1) << 6, 0}, /* CR4_FIXED1: VMXE, MCE */
+};
 
-_Static_assert(CHECKED_MSRS <= MAX_MSR_SAMPLES, "a sample for every MSR");
+static const struct msr_check key_msrs[] = {
+	{TME_CAPABILITY, 1, 0}, /* AES-XTS-128 */
+	{TME_ACTIVATE, 3, 0},   /* locked, enabled */
+	{KEYID_PARTITIONING, 0, 0}, {WBINVDP, 0, 0}, {WBNOINVDP, 0, 0},
+};
 
-bool random_bits(struct call *call, bool seed, uint64_t *value)
+static const struct msr_check smrr_msrs[] = {
+	{MTRRCAP, 0, 0}, {SMRR_BASE, 0, 0}, {SMRR_MASK, 0, 0}};
+
+/* The order in which TDH.SYS.LP.INIT compares: these, CPUID, the others. */
+static const uint32_t same_before_cpuid[] = {CORE_CAPABILITIES, IA32_ARCH_CAPABILITIES,
+					     MISC_PACKAGE_CTLS, XAPIC_DISABLE_STATUS};
+static const uint32_t same_after_cpuid[] = {IA32_TSC_ADJUST, MTRRCAP,      SMRR_BASE,
+					    SMRR_MASK,       0x480,        0x48d,
+					    0x48e,           0x48b,        0x492,
+					    0x48f,           0x490,        0x485,
+					    EPT_VPID_CAP,    0x486,        0x487,
+					    0x488,           0x489,        PERF_CAPABILITIES,
+					    TME_CAPABILITY,  TME_ACTIVATE, KEYID_PARTITIONING,
+					    WBINVDP,         WBNOINVDP};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+_Static_assert(COUNT(capability_msrs) + COUNT(vmx_msrs) + COUNT(key_msrs) + COUNT(smrr_msrs) <=
+		       MAX_MSR_SAMPLES,
+	       "a sample for every MSR");
+_Static_assert(COUNT(same_before_cpuid) + COUNT(same_after_cpuid) ==
+		       COUNT(capability_msrs) + COUNT(vmx_msrs) + COUNT(key_msrs) +
+			       COUNT(smrr_msrs),
+	       "every sample is compared");
+
+/* One RDRAND, which may fail: the host calls again. */
+static bool draw_random(struct call *call, uint64_t *value)
 {
 	const struct tdx_machine *machine = &call->model->machine;
 
-	for (unsigned i = 0; i < RANDOM_RETRIES; i++)
-		if ((seed ? machine->rdseed : machine->rdrand)(machine->ctx, call->lp, value))
-			return true;
-	return false;
+	return machine->rdrand(machine->ctx, call->lp, value);
+}
+
+/* Two of the RDSEEDs may fail. */
+bool random_256_bits(struct call *call, uint64_t value[4])
+{
+	const struct tdx_machine *machine = &call->model->machine;
+	unsigned drawn = 0;
+
+	for (unsigned i = 0; i < RDSEED_TRIES && drawn < 4; i++)
+		drawn += machine->rdseed(machine->ctx, call->lp, &value[drawn]);
+	return drawn == 4;
 }
 
 uint64_t msr_sampled(const struct tdx_model *model, uint32_t msr)
@@ -86,25 +122,32 @@ uint64_t msr_sampled(const struct tdx_model *model, uint32_t msr)
 	return 0;
 }
 
-static uint64_t sample_msrs(struct call *call)
+static uint64_t sample_msrs(struct call *call, const struct msr_check *check, unsigned count)
 {
 	struct tdx_model *model = call->model;
 
-	model->msr_sample_count = CHECKED_MSRS;
-	for (unsigned i = 0; i < CHECKED_MSRS; i++) {
-		uint64_t value = rdmsr(call, checked_msr[i].index);
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t value = rdmsr(call, check[i].index);
 
-		if (checked_msr[i].must_be_one & ~value)
-			return TDX_INCORRECT_MSR_VALUE | checked_msr[i].index;
-		model->msr_sample[i] = (struct msr_sample){checked_msr[i].index, value};
+		if ((check[i].must_be_one & ~value) || (check[i].must_be_zero & value))
+			return TDX_INCORRECT_MSR_VALUE | check[i].index;
+		model->msr_sample[model->msr_sample_count++] =
+			(struct msr_sample){check[i].index, value};
 	}
 	return TDX_SUCCESS;
 }
 
-static uint64_t check_keyids(struct tdx_model *model)
+static uint64_t sample_keys(struct call *call)
 {
-	uint64_t partitioning = msr_sampled(model, KEYID_PARTITIONING);
+	struct tdx_model *model = call->model;
+	uint64_t partitioning, status;
 
+	if (!(rdmsr(call, TME_ACTIVATE) & TME_ACTIVATE_LOCK))
+		return TDX_INCORRECT_MSR_VALUE | TME_ACTIVATE;
+	status = sample_msrs(call, key_msrs, COUNT(key_msrs));
+	if (status)
+		return status;
+	partitioning = msr_sampled(model, KEYID_PARTITIONING);
 	if ((partitioning & UINT32_MAX) + (partitioning >> 32) >= MAX_KEYIDS)
 		return TDX_NUM_ACTIVATED_HKIDS_NOT_SUPPORTED | MAX_KEYIDS;
 	if (msr_sampled(model, WBNOINVDP) != msr_sampled(model, WBINVDP))
@@ -157,29 +200,44 @@ static uint64_t check_cmrs(const struct tdx_platform *p)
 	return TDX_SUCCESS;
 }
 
-static uint64_t init_platform(struct call *call)
+static uint64_t sample_platform(struct call *call)
 {
 	struct tdx_model *model = call->model;
 	uint64_t status;
 
-	if (atomic_load(&model->state) != SYS_INIT_PENDING)
-		return TDX_SYS_INIT_NOT_PENDING;
-	if (call->gpr[TDX_RCX] != 0)
-		return TDX_OPERAND_INVALID | OPERAND_RCX;
-	if (rdmsr(call, IA32_MISC_ENABLE) & MISC_ENABLE_LIMIT_CPUID)
-		return TDX_LIMIT_CPUID_MAXVAL_SET;
-	for (unsigned i = 0; i < 4; i++)
-		if (!random_bits(call, false, &model->report_key[i]))
-			return TDX_RND_NO_ENTROPY;
-	status = cpuid_sample(call);
+	model->msr_sample_count = 0;
+	status = sample_msrs(call, capability_msrs, COUNT(capability_msrs));
+	if (!status && (rdmsr(call, IA32_MISC_ENABLE) & MISC_ENABLE_LIMIT_CPUID))
+		status = TDX_LIMIT_CPUID_MAXVAL_SET;
 	if (!status)
-		status = sample_msrs(call);
+		status = cpuid_sample(call);
 	if (!status)
-		status = check_keyids(model);
+		status = sample_msrs(call, vmx_msrs, COUNT(vmx_msrs));
+	if (!status)
+		status = sample_keys(call);
 	if (!status)
 		status = check_cmrs(&model->platform);
 	if (!status)
+		status = sample_msrs(call, smrr_msrs, COUNT(smrr_msrs));
+	if (!status)
 		status = check_smrr(model);
+	return status;
+}
+
+static uint64_t init_platform(struct call *call, uint64_t attributes)
+{
+	struct tdx_model *model = call->model;
+	uint64_t status;
+
+	if (attributes != 0)
+		return TDX_OPERAND_INVALID | OPERAND_RCX;
+	if (atomic_load(&model->state) != SYS_INIT_PENDING)
+		return TDX_SYS_INIT_NOT_PENDING;
+	status = sample_platform(call);
+	if (!status && !draw_random(call, &model->report_key[0]))
+		status = TDX_RND_NO_ENTROPY;
+	for (unsigned i = 1; i < COUNT(model->report_key); i++)
+		model->report_key[i] = model->report_key[0] + i;
 	return status;
 }
 
@@ -189,38 +247,44 @@ uint64_t tdh_sys_init(struct call *call)
 	uint64_t attributes = call->gpr[TDX_RCX];
 	uint64_t status;
 
-	call->gpr[TDX_RDX] = call->gpr[TDX_R8] = call->gpr[TDX_R9] = call->gpr[TDX_R10] = 0;
-	if (!take_lock(model, &model->global_lock, LOCK_EXCLUSIVE)) {
-		call->gpr[TDX_RCX] = 0;
+	call->gpr[TDX_RCX] = call->gpr[TDX_RDX] = 0;
+	call->gpr[TDX_R8] = call->gpr[TDX_R9] = call->gpr[TDX_R10] = 0;
+	if (!take_lock(model, &model->global_lock, LOCK_EXCLUSIVE))
 		return TDX_SYS_BUSY;
-	}
-	status = init_platform(call);
-	if (call->gpr[TDX_RCX] == attributes)
-		call->gpr[TDX_RCX] = 0;
+	status = init_platform(call, attributes);
 	if (!status)
 		atomic_store(&model->state, SYS_INIT_DONE);
 	lock_release(&model->global_lock, LOCK_EXCLUSIVE);
 	return status;
 }
 
+static uint64_t compare_msrs(struct call *call, const uint32_t *msr, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (rdmsr(call, msr[i]) != msr_sampled(call->model, msr[i]))
+			return TDX_INCONSISTENT_MSR | msr[i];
+	return TDX_SUCCESS;
+}
+
 static uint64_t init_lp(struct call *call)
 {
 	struct tdx_model *model = call->model;
-	uint64_t key;
+	uint64_t seed; /* of the single-step defence; its low half must not be 0 */
 	uint64_t status;
 
 	if (atomic_load(&model->state) != SYS_INIT_DONE)
 		return TDX_SYS_LP_INIT_NOT_PENDING;
 	if (model->lp[call->lp].init_done)
 		return TDX_SYS_LP_INIT_DONE;
-	if (rdmsr(call, IA32_MISC_ENABLE) & MISC_ENABLE_LIMIT_CPUID)
-		return TDX_LIMIT_CPUID_MAXVAL_SET;
-	if (!random_bits(call, false, &key))
+	if (!draw_random(call, &seed) || (uint32_t)seed == 0)
 		return TDX_RND_NO_ENTROPY;
-	for (unsigned i = 0; i < model->msr_sample_count; i++)
-		if (rdmsr(call, model->msr_sample[i].index) != model->msr_sample[i].value)
-			return TDX_INCONSISTENT_MSR | model->msr_sample[i].index;
-	status = cpuid_check_lp(call);
+	status = compare_msrs(call, same_before_cpuid, COUNT(same_before_cpuid));
+	if (!status && (rdmsr(call, IA32_MISC_ENABLE) & MISC_ENABLE_LIMIT_CPUID))
+		status = TDX_LIMIT_CPUID_MAXVAL_SET;
+	if (!status)
+		status = cpuid_check_lp(call);
+	if (!status)
+		status = compare_msrs(call, same_after_cpuid, COUNT(same_after_cpuid));
 	if (status)
 		return status;
 	model->lp[call->lp].init_done = true;

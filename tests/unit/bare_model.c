@@ -5,8 +5,8 @@
 
 #include "tests/unit/test.h"
 
-#define MIB     UINT64_C(0x100000)
-#define TDCXES  6u
+#define MIB    UINT64_C(0x100000)
+#define TDCXES 6u
 
 struct machine bare_machine;
 struct tdx_model *bare_model;
@@ -49,10 +49,8 @@ uint64_t bare_call_regs(unsigned lp, const struct tdx_regs *regs)
 
 uint64_t bare_call(unsigned lp, unsigned leaf, uint64_t rcx, uint64_t rdx, uint64_t r8)
 {
-	const struct tdx_regs regs = {.gpr = {[TDX_RAX] = leaf,
-					      [TDX_RCX] = rcx,
-					      [TDX_RDX] = rdx,
-					      [TDX_R8] = r8}};
+	const struct tdx_regs regs = {
+		.gpr = {[TDX_RAX] = leaf, [TDX_RCX] = rcx, [TDX_RDX] = rdx, [TDX_R8] = r8}};
 
 	return bare_call_regs(lp, &regs);
 }
@@ -69,7 +67,9 @@ struct bare_tdmr bare_tdmr(void)
 	return (struct bare_tdmr){
 		.base = BARE_TDMR,
 		.size = BARE_GIB,
-		.pamt = {{BARE_PAMT, 0x1000}, {BARE_PAMT + 0x1000, 0x2000}, {BARE_PAMT + MIB, 4 * MIB}},
+		.pamt = {{BARE_PAMT, 0x1000},
+			 {BARE_PAMT + 0x1000, 0x2000},
+			 {BARE_PAMT + MIB, 4 * MIB}},
 	};
 }
 

@@ -12,16 +12,16 @@
 #include "tests/model/tdx_model.h"
 #include "tests/trace/machine.h"
 
-#define BARE_LPS     4u /* LPs 0 and 1 are in package 0, 2 and 3 in package 1 */
-#define BARE_KEYID   UINT64_C(32) /* the first private one, which becomes the global one */
-#define BARE_KEYIDS  32u
-#define BARE_TDMR    UINT64_C(0x100000000)
-#define BARE_GIB     UINT64_C(0x40000000)
-#define BARE_PAMT    UINT64_C(0x1000000)  /* 5 MiB from here */
-#define BARE_HOST    UINT64_C(0x2000000)  /* below the TDMR: the host's own pages */
-#define BARE_INFO    UINT64_C(0x2001000)  /* TDMR_INFO i at + 512 i */
-#define BARE_PARAMS  UINT64_C(0x2004000)  /* TD_PARAMS */
-#define BARE_SEAMRR  UINT64_C(0x7c000000)
+#define BARE_LPS    4u           /* LPs 0 and 1 are in package 0, 2 and 3 in package 1 */
+#define BARE_KEYID  UINT64_C(32) /* the first private one, which becomes the global one */
+#define BARE_KEYIDS 32u
+#define BARE_TDMR   UINT64_C(0x100000000)
+#define BARE_GIB    UINT64_C(0x40000000)
+#define BARE_PAMT   UINT64_C(0x1000000) /* 5 MiB from here */
+#define BARE_HOST   UINT64_C(0x2000000) /* below the TDMR: the host's own pages */
+#define BARE_INFO   UINT64_C(0x2001000) /* TDMR_INFO i at + 512 i */
+#define BARE_PARAMS UINT64_C(0x2004000) /* TD_PARAMS */
+#define BARE_SEAMRR UINT64_C(0x7c000000)
 
 /* TDMR_INFO as TDH.SYS.CONFIG reads it. */
 struct bare_tdmr {
@@ -52,5 +52,6 @@ void bare_start(void);
 static inline uint64_t bare_page(unsigned i) { return BARE_TDMR + 0x1000 * (uint64_t)i; }
 /* Host memory, to read and write. */
 static inline uint8_t *bare_memory(uint64_t hpa) { return machine_memory(&bare_machine, hpa); }
-/* TDR in page i, TDCX pages after it, TD_PARAMS of a plain TD in memory; not yet initialised. */
+/* TDR in page i, TDCX pages after it, TD_PARAMS of a plain TD in memory; not yet initialised.
+ */
 void bare_create_td(unsigned i, uint64_t keyid);

@@ -87,7 +87,7 @@ TEST(model_sys_config_compares_pamts_before_it_places_them)
 {
 	struct bare_tdmr tdmr[] = {bare_tdmr(), second_tdmr()};
 
-	tdmr[1].pamt[2].base = BARE_TDMR;         /* 4K: in the first TDMR */
+	tdmr[1].pamt[2].base = BARE_TDMR;            /* 4K: in the first TDMR */
 	tdmr[1].pamt[1].base = tdmr[0].pamt[1].base; /* 2M: on the other's */
 	EXPECT_EQ(config(tdmr, 2), TDX_PAMT_OVERLAP | INDEX(1, 1, 0));
 	tdmr[1] = second_tdmr();
@@ -109,4 +109,96 @@ TEST(model_sys_config_looks_for_pamts_outside_cmrs_from_1g_down)
 	EXPECT_EQ(config(&tdmr, 1), TDX_PAMT_OUTSIDE_CMRS | INDEX(0, 1, 0));
 	tdmr.pamt[0].base = tdmr.pamt[1].base;
 	EXPECT_EQ(config(&tdmr, 1), TDX_PAMT_OVERLAP | INDEX(0, 1, 0));
+}
+
+TEST(model_sys_init_refuses_attributes_before_its_state)
+{
+	bare_power_on();
+	bare_init();
+	EXPECT_EQ(bare_call(0, TDH_SYS_INIT, 2, 0, 0), TDX_OPERAND_INVALID | OPERAND_RCX);
+	EXPECT_EQ(bare_call(0, TDH_SYS_INIT, 0, 0, 0), TDX_SYS_INIT_NOT_PENDING);
+}
+
+static void spoil_cpuid(uint32_t leaf)
+{
+	const struct cpuid_override nothing = {.leaf = leaf, .subleaf = UINT32_MAX};
+
+	machine_set_cpuid(&bare_machine, &nothing);
+}
+
+TEST(model_sys_init_names_the_first_of_many_mistakes)
+{
+	/* The last to be looked at is spoiled first: each hides those before it. */
+	static const struct {
+		uint32_t msr;
+		uint64_t value, status;
+	} order[] = {
+		{0x1f3, 0, TDX_SMRR_NOT_LOCKED},
+		{0xfe, 0, TDX_SMRR_NOT_SUPPORTED},
+		{0x99, 1, TDX_INCORRECT_MSR_VALUE | 0x99},
+		{0x87, UINT64_C(0xffff00000040), TDX_NUM_ACTIVATED_HKIDS_NOT_SUPPORTED | 0x800},
+		{0x981, 0, TDX_INCORRECT_MSR_VALUE | 0x981},
+		{0x982, 0, TDX_INCORRECT_MSR_VALUE | 0x982},
+		{0x489, 0, TDX_INCORRECT_MSR_VALUE | 0x489},
+		{0x492, 0, TDX_INCORRECT_MSR_VALUE | 0x492},
+		{0x48b, 0, TDX_INCORRECT_MSR_VALUE | 0x48b},
+		{0x480, 0, TDX_INCORRECT_MSR_VALUE | 0x480},
+		{0x1a0, 1 << 22, TDX_LIMIT_CPUID_MAXVAL_SET},
+		{0x345, 0, TDX_INCORRECT_MSR_VALUE | 0x345},
+		{0xbc, 0, TDX_INCORRECT_MSR_VALUE | 0xbc},
+		{0xbd, 3, TDX_INCORRECT_MSR_VALUE | 0xbd},
+		{0x10a, 0, TDX_INCORRECT_MSR_VALUE | 0x10a},
+	};
+
+	bare_power_on();
+	bare_machine.rdrand_failures = 1000;
+	EXPECT_EQ(bare_call(0, TDH_SYS_INIT, 0, 0, 0), TDX_RND_NO_ENTROPY);
+	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if (order[i].msr == 0x1a0) {
+			spoil_cpuid(0x80000001);
+			EXPECT_EQ(bare_call(0, TDH_SYS_INIT, 0, 0, 0),
+				  TDX_INCORRECT_CPUID_VALUE);
+		}
+		machine_set_msr(&bare_machine, 0, order[i].msr, order[i].value);
+		EXPECT_EQ(bare_call(0, TDH_SYS_INIT, 0, 0, 0), order[i].status);
+	}
+}
+
+TEST(model_sys_lp_init_names_the_first_of_many_differences)
+{
+	static const uint32_t order[] = {0x99,  0x98,  0x87,  0x982, 0x981, 0x345, 0x489, 0x488,
+					 0x487, 0x486, 0x48c, 0x485, 0x490, 0x48f, 0x492, 0x48b,
+					 0x48e, 0x48d, 0x480, 0x1f3, 0x1f2, 0xfe,  0x3b};
+	static const uint32_t before_cpuid[] = {0xbd, 0xbc, 0x10a, 0xcf};
+
+	bare_power_on();
+	EXPECT_EQ(bare_call(0, TDH_SYS_INIT, 0, 0, 0), TDX_SUCCESS);
+	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		machine_set_msr(&bare_machine, 1, order[i], 0x12345);
+		EXPECT_EQ(bare_call(1, TDH_SYS_LP_INIT, 0, 0, 0),
+			  TDX_INCONSISTENT_MSR | order[i]);
+	}
+	spoil_cpuid(0x80000001);
+	EXPECT_EQ(bare_call(1, TDH_SYS_LP_INIT, 0, 0, 0), TDX_INCONSISTENT_CPUID_FIELD);
+	machine_set_msr(&bare_machine, 1, 0x1a0, 1 << 22);
+	EXPECT_EQ(bare_call(1, TDH_SYS_LP_INIT, 0, 0, 0), TDX_LIMIT_CPUID_MAXVAL_SET);
+	for (unsigned i = 0; i < sizeof(before_cpuid) / sizeof(before_cpuid[0]); i++) {
+		machine_set_msr(&bare_machine, 1, before_cpuid[i], 0x12345);
+		EXPECT_EQ(bare_call(1, TDH_SYS_LP_INIT, 0, 0, 0),
+			  TDX_INCONSISTENT_MSR | before_cpuid[i]);
+	}
+	bare_machine.rdrand_failures = 1;
+	EXPECT_EQ(bare_call(1, TDH_SYS_LP_INIT, 0, 0, 0), TDX_RND_NO_ENTROPY);
+	EXPECT_EQ(bare_machine.rdrand_failures, 0);
+}
+
+TEST(model_draws_256_random_bits_in_at_most_six_rdseeds)
+{
+	bare_start();
+	bare_machine.rdseed_failures = 3;
+	EXPECT_EQ(bare_call(0, TDH_MNG_CREATE, bare_page(0), BARE_KEYID + 1, 0),
+		  TDX_RND_NO_ENTROPY);
+	EXPECT_EQ(bare_machine.rdseed_failures, 0);
+	bare_machine.rdseed_failures = 2;
+	EXPECT_EQ(bare_call(0, TDH_MNG_CREATE, bare_page(0), BARE_KEYID + 1, 0), TDX_SUCCESS);
 }
