@@ -198,6 +198,7 @@ uint64_t cpuid_check_lp(struct call *call)
 	package = topology.reg[EDX] >> package_shift(model);
 	if (package >= TDX_MODEL_MAX_PACKAGES)
 		return TDX_INVALID_PKG_ID | package;
+	model->lp[call->lp].package = (uint8_t)package;
 	return TDX_SUCCESS;
 }
 

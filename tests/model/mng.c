@@ -53,7 +53,7 @@ uint64_t tdh_mng_create(struct call *call)
 static uint64_t key_config(struct call *call, struct tdr *tdr)
 {
 	struct tdx_model *model = call->model;
-	uint32_t package = UINT32_C(1) << model->platform.lp_package[call->lp];
+	uint32_t package = UINT32_C(1) << model->lp[call->lp].package;
 
 	if (atomic_load(&tdr->fatal))
 		return TDX_TD_FATAL;
@@ -98,13 +98,13 @@ static uint64_t addcx(struct call *call, struct td *td)
 		return TDX_TD_FATAL;
 	if (td->tdr->lifecycle != TD_KEYS_CONFIGURED)
 		return TDX_TD_KEYS_NOT_CONFIGURED;
+	if (td->tdr->tdcx_count == TDCX_MAX)
+		return TDX_TDCX_NUM_INCORRECT;
 	status = page_lock_4k(call, page_pa, OPERAND_RCX, LOCK_EXCLUSIVE, PT_NDA, &page);
 	if (status)
 		return status;
 	if (td->cs && atomic_load(&td->cs->op_state) != OP_UNINITIALIZED)
 		status = TDX_OP_STATE_INCORRECT;
-	else if (td->tdr->tdcx_count == TDCX_MAX)
-		status = TDX_TDCX_NUM_INCORRECT;
 	else if (td->tdr->tdcx_count == TDCX_MIN - 1 && !random_256_bits(call, migration_key))
 		status = TDX_RND_NO_ENTROPY; /* the key is drawn with the last page needed */
 	if (!status) {
@@ -184,8 +184,11 @@ static bool attributes_are_valid(const struct tdx_model *model, uint64_t attribu
 static bool set_eptp(struct td *td, const struct td_params *p)
 {
 	uint64_t walk = p->eptp_controls & ~UINT64_C(7);
+	bool has_5_levels = msr_sampled(td->model, IA32_VMX_EPT_VPID_CAP) & EPT_CAP_WALK_5;
 
-	if ((p->eptp_controls & 7) != EPTP_WB || (walk != EPTP_WALK_4 && walk != EPTP_WALK_5))
+	if ((p->eptp_controls & 7) != EPTP_WB)
+		return false;
+	if (walk != EPTP_WALK_4 && (walk != EPTP_WALK_5 || !has_5_levels))
 		return false;
 	if ((p->config_flags & CONFIG_GPAW) && walk != EPTP_WALK_5)
 		return false;
@@ -308,6 +311,8 @@ static uint64_t init_td(struct call *call, struct td *td)
 		status = TDX_OPERAND_INVALID | OPERAND_RDX;
 	if (!status)
 		status = set_arch_capabilities(call, cs, &params);
+	if (!status && (cs->attributes & ATTR_MIGRATABLE) && cs->l2_vm_count > 0)
+		status = TDX_OPERAND_INVALID | OPERAND_RDX;
 	if (status)
 		return status;
 	sha384_init(&cs->mrtd_context);
@@ -397,17 +402,24 @@ static uint64_t vpflushdone(struct call *call, struct td *td)
 	struct tdx_model *model = call->model;
 	struct keyid *keyid = &model->keyid[td->tdr->keyid];
 
-	if (td->tdr->lifecycle != TD_HKID_ASSIGNED && td->tdr->lifecycle != TD_KEYS_CONFIGURED)
-		return TDX_LIFECYCLE_STATE_INCORRECT;
-	if (td->tdr->tdcx_count >= TDCX_MIN && atomic_load(&td->cs->associated_count) != 0)
-		return TDX_FLUSHVP_NOT_DONE;
+	uint64_t status = TDX_SUCCESS;
+
 	if (!take_lock(model, &model->kot_lock, LOCK_EXCLUSIVE))
 		return TDX_OPERAND_BUSY | OPERAND_KOT;
-	keyid->state = KEYID_FLUSHED;
-	atomic_store(&keyid->packages_to_flush, atomic_load(&model->packages_configured));
-	td->tdr->lifecycle = TD_BLOCKED;
+	if (td->tdr->lifecycle != TD_HKID_ASSIGNED &&
+	    td->tdr->lifecycle != TD_KEYS_CONFIGURED) {
+		status = TDX_LIFECYCLE_STATE_INCORRECT;
+	} else if (td->tdr->tdcx_count >= TDCX_MIN &&
+		   atomic_load(&td->cs->associated_count) != 0) {
+		status = TDX_FLUSHVP_NOT_DONE;
+	} else {
+		keyid->state = KEYID_FLUSHED;
+		atomic_store(&keyid->packages_to_flush,
+			     atomic_load(&model->packages_configured));
+		td->tdr->lifecycle = TD_BLOCKED;
+	}
 	drop_lock(model, &model->kot_lock, LOCK_EXCLUSIVE);
-	return TDX_SUCCESS;
+	return status;
 }
 
 uint64_t tdh_mng_vpflushdone(struct call *call)

@@ -68,6 +68,7 @@ struct wb_cycle {
 
 struct lp_state {
 	bool init_done;
+	uint8_t package;        /* as its x2APIC id says */
 	_Atomic unsigned depth; /* SEAMCALLs of this LP under way */
 };
 
@@ -592,8 +593,10 @@ bool random_256_bits(struct call *call, uint64_t value[4]);
 
 #define IA32_TSC_ADJUST         0x3b
 #define IA32_MISC_ENABLE        0x1a0
+#define IA32_VMX_EPT_VPID_CAP   0x48c
 #define IA32_ARCH_CAPABILITIES  0x10a
 #define MISC_ENABLE_LIMIT_CPUID (UINT64_C(1) << 22)
+#define EPT_CAP_WALK_5          (UINT64_C(1) << 7)
 #define MISC_ENABLE_MONITOR_FSM (UINT64_C(1) << 18)
 
 static inline bool take_lock(struct tdx_model *model, struct lock *lock, enum lock_mode mode)

@@ -35,18 +35,19 @@ static uint64_t extend(struct call *call, struct td *td, uint64_t gpa)
 {
 	struct sept_walk walk;
 	uint64_t status = td_check(td, TDH_MR_EXTEND, LOCK_NONE);
-	uint8_t *page;
+	uint64_t page;
 
 	if (status)
 		return status;
 	if (gpa % CHUNK != 0 || !gpa_is_private(td, gpa))
 		return TDX_OPERAND_INVALID | OPERAND_RCX;
-	if (!sept_walk_to(td, gpa, LEVEL_4K, &walk) || sept_state(walk.entry) != SEPT_MAPPED) {
+	(void)sept_walk_to(td, gpa, LEVEL_4K, &walk); /* or to a larger page */
+	if (sept_state(walk.entry) != SEPT_MAPPED) {
 		sept_report(call, &walk);
 		return TDX_EPT_ENTRY_NOT_PRESENT | OPERAND_RCX;
 	}
-	page = page_at(call->model, sept_hpa(walk.entry, LEVEL_4K));
-	measure_extend(td->cs, gpa, page + gpa % PAGE_4K);
+	page = sept_hpa(walk.entry, walk.level) + gpa % level_size(walk.level);
+	measure_extend(td->cs, gpa, page_at(call->model, page));
 	return TDX_SUCCESS;
 }
 

@@ -128,6 +128,7 @@ static bool start_cycle(struct tdx_model *model, struct wb_cycle *wb)
 {
 	bool any = false;
 
+	wb->interrupted = false;
 	memset(wb->keyids, 0, sizeof(wb->keyids));
 	for (unsigned i = 0; i < MAX_KEYIDS; i++)
 		if (model->keyid[i].state == KEYID_FLUSHED) {
@@ -162,7 +163,7 @@ static uint64_t write_back(struct call *call, struct wb_cycle *wb)
 		}
 	}
 	wb->interrupted = false;
-	finish_cycle(model, wb, UINT32_C(1) << model->platform.lp_package[call->lp]);
+	finish_cycle(model, wb, UINT32_C(1) << model->lp[call->lp].package);
 	return TDX_SUCCESS;
 }
 
@@ -171,13 +172,11 @@ static uint64_t cache_wb(struct call *call, struct wb_cycle *wb, bool resume)
 	struct tdx_model *model = call->model;
 	uint64_t status;
 
-	if (resume && !wb->interrupted)
-		return TDX_WBCACHE_RESUME_ERROR;
 	if (!take_lock(model, &model->kot_lock, LOCK_SHARED))
 		return TDX_OPERAND_BUSY | OPERAND_KOT;
-	if (!resume)
-		wb->interrupted = false;
-	if (!resume && !start_cycle(model, wb))
+	if (resume && !wb->interrupted)
+		status = TDX_WBCACHE_RESUME_ERROR;
+	else if (!resume && !start_cycle(model, wb))
 		status = TDX_NO_HKID_READY_TO_WBCACHE;
 	else
 		status = write_back(call, wb);
@@ -188,7 +187,7 @@ static uint64_t cache_wb(struct call *call, struct wb_cycle *wb, bool resume)
 uint64_t tdh_phymem_cache_wb(struct call *call)
 {
 	struct tdx_model *model = call->model;
-	struct wb_cycle *wb = &model->wb[model->platform.lp_package[call->lp]];
+	struct wb_cycle *wb = &model->wb[model->lp[call->lp].package];
 	uint64_t status;
 
 	if (call->gpr[TDX_RCX] > 1)

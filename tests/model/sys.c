@@ -22,7 +22,6 @@
 #define CORE_CAPABILITIES    0xcf
 #define XAPIC_DISABLE_STATUS 0xbd
 #define MISC_PACKAGE_CTLS    0xbc
-#define EPT_VPID_CAP         0x48c
 #define RDSEED_TRIES         6
 
 #define TDSYSINFO_SIZE  1024
@@ -57,7 +56,7 @@ static const struct msr_check vmx_msrs[] = {
 	{0x48f, UINT64_C(1) << 41, 0},          /* TRUE_EXIT: 64-bit host */
 	{0x490, UINT64_C(1) << 47, 0},          /* TRUE_ENTRY: load EFER */
 	{0x485, UINT64_C(1) << 5, 0},           /* VMX_MISC */
-	{EPT_VPID_CAP, UINT64_C(1) << 6, 0},    /* 4-level walk */
+	{IA32_VMX_EPT_VPID_CAP, UINT64_C(1) << 6, 0}, /* 4-level walk */
 	{0x486, 0, 0},
 	{0x487, UINT64_C(1) << 31 | 0x21, 0}, /* CR0_FIXED1: PG, NE, PE */
 	{0x488, 0, 0},
@@ -76,14 +75,29 @@ static const struct msr_check smrr_msrs[] = {
 /* The order in which TDH.SYS.LP.INIT compares: these, CPUID, the others. */
 static const uint32_t same_before_cpuid[] = {CORE_CAPABILITIES, IA32_ARCH_CAPABILITIES,
 					     MISC_PACKAGE_CTLS, XAPIC_DISABLE_STATUS};
-static const uint32_t same_after_cpuid[] = {IA32_TSC_ADJUST, MTRRCAP,      SMRR_BASE,
-					    SMRR_MASK,       0x480,        0x48d,
-					    0x48e,           0x48b,        0x492,
-					    0x48f,           0x490,        0x485,
-					    EPT_VPID_CAP,    0x486,        0x487,
-					    0x488,           0x489,        PERF_CAPABILITIES,
-					    TME_CAPABILITY,  TME_ACTIVATE, KEYID_PARTITIONING,
-					    WBINVDP,         WBNOINVDP};
+static const uint32_t same_after_cpuid[] = {IA32_TSC_ADJUST,
+					    MTRRCAP,
+					    SMRR_BASE,
+					    SMRR_MASK,
+					    0x480,
+					    0x48d,
+					    0x48e,
+					    0x48b,
+					    0x492,
+					    0x48f,
+					    0x490,
+					    0x485,
+					    IA32_VMX_EPT_VPID_CAP,
+					    0x486,
+					    0x487,
+					    0x488,
+					    0x489,
+					    PERF_CAPABILITIES,
+					    TME_CAPABILITY,
+					    TME_ACTIVATE,
+					    KEYID_PARTITIONING,
+					    WBINVDP,
+					    WBNOINVDP};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -311,7 +325,6 @@ static void put64(uint8_t *page, unsigned at, uint64_t value) { memcpy(page + at
 
 static void fill_sysinfo(const struct tdx_model *model, uint8_t *info)
 {
-	memset(info, 0, TDSYSINFO_SIZE);
 	put32(info, 4, 0x8086);
 	put32(info, 8, model->platform.build_date);
 	put16(info, 14, 5);
@@ -357,6 +370,7 @@ uint64_t tdh_sys_info(struct call *call)
 		return status;
 	if (info_size < TDSYSINFO_SIZE)
 		return TDX_OPERAND_INVALID | OPERAND_RDX;
+	memset(shared_page(call, info_pa), 0, TDSYSINFO_SIZE); /* even if R8 or R9 is wrong */
 	status = check_shared_hpa(call, cmr_pa, CMR_INFO_ALIGN, OPERAND_R8);
 	if (status)
 		return status;
@@ -414,11 +428,11 @@ uint64_t tdh_sys_shutdown(struct call *call)
 	struct tdx_model *model = call->model;
 	uint64_t status = TDX_SUCCESS;
 
+	if (call->gpr[TDX_RCX] != 0)
+		return TDX_OPERAND_INVALID | OPERAND_RCX;
 	if (!take_lock(model, &model->global_lock, LOCK_EXCLUSIVE))
 		return TDX_SYS_BUSY;
-	if (call->gpr[TDX_RCX] != 0)
-		status = TDX_OPERAND_INVALID | OPERAND_RCX;
-	else if (others_inside(call))
+	if (others_inside(call))
 		status = TDX_SYS_BUSY;
 	else
 		atomic_store(&model->state, SYS_SHUT_DOWN);
@@ -430,9 +444,13 @@ uint64_t tdh_sys_shutdown(struct call *call)
 uint64_t tdh_sys_update(struct call *call)
 {
 	struct tdx_model *model = call->model;
+	uint64_t status = TDX_SYS_INVALID_HANDOFF;
 
+	if (!take_lock(model, &model->global_lock, LOCK_EXCLUSIVE))
+		return TDX_SYS_BUSY;
 	if (atomic_load(&model->state) != SYS_INIT_DONE ||
 	    atomic_load(&model->lps_initialised) != model->platform.lp_count)
-		return TDX_SYS_STATE_INCORRECT;
-	return TDX_SYS_INVALID_HANDOFF;
+		status = TDX_SYS_STATE_INCORRECT;
+	lock_release(&model->global_lock, LOCK_EXCLUSIVE);
+	return status;
 }

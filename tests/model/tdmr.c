@@ -287,8 +287,8 @@ uint64_t tdh_sys_config(struct call *call)
 static uint64_t key_config(struct call *call)
 {
 	struct tdx_model *model = call->model;
-	uint32_t package = UINT32_C(1) << model->platform.lp_package[call->lp];
-	uint32_t all = (UINT32_C(1) << model->platform.package_count) - 1;
+	uint32_t package = UINT32_C(1) << model->lp[call->lp].package;
+	unsigned configured;
 
 	if (atomic_load(&model->state) != SYS_CONFIG_DONE)
 		return TDX_SYS_KEY_CONFIG_NOT_PENDING;
@@ -302,7 +302,8 @@ static uint64_t key_config(struct call *call)
 	default:
 		return TDX_OPERAND_BUSY | OPERAND_KET;
 	}
-	if ((atomic_fetch_or(&model->packages_configured, package) | package) == all)
+	configured = atomic_fetch_or(&model->packages_configured, package) | package;
+	if ((unsigned)__builtin_popcount(configured) == model->platform.package_count)
 		atomic_store(&model->state, SYS_READY);
 	return TDX_SUCCESS;
 }

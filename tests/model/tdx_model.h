@@ -56,7 +56,7 @@ struct tdx_range {
 struct tdx_platform {
 	unsigned lp_count;
 	unsigned package_count;
-	uint8_t lp_package[TDX_MODEL_MAX_LPS];
+	uint8_t lp_package[TDX_MODEL_MAX_LPS]; /* for the machine: the model asks CPUID */
 	unsigned max_pa_bits; /* including KeyID bits, 52 on every platform known */
 	unsigned keyid_bits;  /* KeyID = PA >> (max_pa_bits - keyid_bits) */
 	unsigned first_private_keyid;

@@ -84,11 +84,10 @@ uint64_t bare_config(const struct bare_tdmr *tdmr, unsigned count)
 	return bare_call(0, TDH_SYS_CONFIG, BARE_HOST, count, BARE_KEYID);
 }
 
-void bare_start(void)
+void bare_finish_start(void)
 {
 	const struct bare_tdmr tdmr = bare_tdmr();
 
-	bare_power_on();
 	bare_init();
 	EXPECT_EQ(bare_config(&tdmr, 1), TDX_SUCCESS);
 	EXPECT_EQ(bare_call(0, TDH_SYS_KEY_CONFIG, 0, 0, 0), TDX_SUCCESS);
@@ -96,6 +95,12 @@ void bare_start(void)
 	do
 		EXPECT_EQ(bare_call(0, TDH_SYS_TDMR_INIT, BARE_TDMR, 0, 0), TDX_SUCCESS);
 	while (bare_regs.gpr[TDX_RDX] < BARE_TDMR + BARE_GIB && test_failures == 0);
+}
+
+void bare_start(void)
+{
+	bare_power_on();
+	bare_finish_start();
 }
 
 static void write_params(void)

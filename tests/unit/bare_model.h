@@ -48,6 +48,8 @@ struct bare_tdmr bare_tdmr(void);
 uint64_t bare_config(const struct bare_tdmr *tdmr, unsigned count);
 /* From power-on to the TDMR's last entry. */
 void bare_start(void);
+/* The same without the power-on. */
+void bare_finish_start(void);
 /* Page i of the TDMR. */
 static inline uint64_t bare_page(unsigned i) { return BARE_TDMR + 0x1000 * (uint64_t)i; }
 /* Host memory, to read and write. */

@@ -202,3 +202,189 @@ TEST(model_draws_256_random_bits_in_at_most_six_rdseeds)
 	bare_machine.rdseed_failures = 2;
 	EXPECT_EQ(bare_call(0, TDH_MNG_CREATE, bare_page(0), BARE_KEYID + 1, 0), TDX_SUCCESS);
 }
+
+/* ---- what another LP sees while a call holds its locks ---- */
+
+struct nested {
+	unsigned lp, leaf;
+	uint64_t rcx, rdx;
+	uint64_t status; /* what the call must answer at some point of the outer one */
+	bool running, seen;
+};
+
+static struct nested nested;
+
+/* Asks at every step of the outer call, on another LP, until the answer is the expected one. */
+static void ask(void *ctx)
+{
+	struct tdx_regs regs = {.gpr = {[TDX_RAX] = nested.leaf,
+					[TDX_RCX] = nested.rcx,
+					[TDX_RDX] = nested.rdx}};
+
+	(void)ctx;
+	if (nested.running || nested.seen)
+		return;
+	nested.running = true;
+	tdx_model_seamcall(bare_model, nested.lp, &regs);
+	nested.running = false;
+	nested.seen = regs.gpr[TDX_RAX] == nested.status;
+}
+
+static bool sees(const struct nested *inner, unsigned leaf, uint64_t rcx, uint64_t rdx)
+{
+	nested = *inner;
+	bare_machine.tick = ask;
+	bare_call(0, leaf, rcx, rdx, 0);
+	bare_machine.tick = NULL;
+	return nested.seen;
+}
+
+TEST(model_sys_shutdown_looks_at_its_operand_before_the_lock)
+{
+	const struct nested wrong = {
+		.lp = 1, .leaf = TDH_SYS_SHUTDOWN, .rcx = 1, .status = TDX_SYS_BUSY};
+	const struct nested right = {.lp = 1, .leaf = TDH_SYS_SHUTDOWN, .status = TDX_SYS_BUSY};
+
+	bare_start();
+	EXPECT_TRUE(!sees(&wrong, TDH_SYS_CONFIG, 0, 0));
+	EXPECT_TRUE(sees(&right, TDH_SYS_CONFIG, 0, 0));
+}
+
+TEST(model_sys_update_wants_the_whole_module)
+{
+	const struct nested update = {.lp = 1, .leaf = TDH_SYS_UPDATE, .status = TDX_SYS_BUSY};
+
+	bare_start();
+	EXPECT_TRUE(sees(&update, TDH_SYS_CONFIG, 0, 0));
+	EXPECT_EQ(bare_call(0, TDH_SYS_UPDATE, 0, 0, 0), TDX_SYS_STATE_INCORRECT);
+}
+
+TEST(model_vpflushdone_locks_the_key_table_before_it_looks_at_the_td)
+{
+	const struct nested twice = {.lp = 1,
+				     .leaf = TDH_MNG_VPFLUSHDONE,
+				     .rcx = bare_page(0),
+				     .status = TDX_OPERAND_BUSY | OPERAND_KOT};
+
+	bare_start();
+	bare_create_td(0, BARE_KEYID + 1);
+	EXPECT_EQ(bare_call(0, TDH_MNG_VPFLUSHDONE, bare_page(0), 0, 0), TDX_SUCCESS);
+	EXPECT_TRUE(sees(&twice, TDH_PHYMEM_CACHE_WB, 0, 0));
+	EXPECT_EQ(bare_call(0, TDH_MNG_VPFLUSHDONE, bare_page(0), 0, 0),
+		  TDX_LIFECYCLE_STATE_INCORRECT);
+}
+
+TEST(model_cache_wb_locks_the_key_table_before_it_looks_for_a_cycle)
+{
+	const struct nested resume = {.lp = 1,
+				      .leaf = TDH_PHYMEM_CACHE_WB,
+				      .rcx = 1,
+				      .status = TDX_OPERAND_BUSY | OPERAND_KOT};
+
+	bare_start();
+	EXPECT_TRUE(sees(&resume, TDH_MNG_CREATE, bare_page(0), BARE_KEYID + 1));
+	EXPECT_EQ(bare_call(0, TDH_PHYMEM_CACHE_WB, 1, 0, 0), TDX_WBCACHE_RESUME_ERROR);
+}
+
+/* ---- one mistake before another ---- */
+
+TEST(model_sys_info_clears_its_page_before_it_looks_at_r8)
+{
+	const uint64_t page = BARE_HOST;
+	const uint8_t zero[1024] = {0};
+
+	bare_power_on();
+	bare_init();
+	memset(bare_memory(page), 0xcc, 2048);
+	EXPECT_EQ(bare_call(0, TDH_SYS_INFO, page, 1023, 0), TDX_OPERAND_INVALID | OPERAND_RDX);
+	EXPECT_EQ(*bare_memory(page), 0xcc);
+	EXPECT_EQ(bare_call(0, TDH_SYS_INFO, page, 1024, 1), TDX_OPERAND_INVALID | OPERAND_R8);
+	EXPECT_MEM_EQ(bare_memory(page), zero, sizeof(zero));
+	EXPECT_EQ(*bare_memory(page + 1024), 0xcc);
+}
+
+TEST(model_addcx_counts_before_it_looks_at_the_page)
+{
+	bare_start();
+	bare_create_td(0, BARE_KEYID + 1);
+	for (unsigned i = 7; i < 10; i++)
+		EXPECT_EQ(bare_call(0, TDH_MNG_ADDCX, bare_page(i), bare_page(0), 0),
+			  TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MNG_ADDCX, 1, bare_page(0), 0), TDX_TDCX_NUM_INCORRECT);
+	EXPECT_EQ(bare_call(0, TDH_MNG_INIT, bare_page(0), BARE_PARAMS, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MNG_ADDCX, bare_page(11), bare_page(0), 0),
+		  TDX_TDCX_NUM_INCORRECT);
+}
+
+TEST(model_a_td_is_not_both_migratable_and_partitioned)
+{
+	bare_start();
+	bare_create_td(0, BARE_KEYID + 1);
+	EXPECT_EQ(bare_call(0, TDH_MNG_ADDCX, bare_page(7), bare_page(0), 0), TDX_SUCCESS);
+	bare_memory(BARE_PARAMS)[3] = 0x20; /* MIGRATABLE */
+	bare_memory(BARE_PARAMS)[18] = 1;   /* NUM_L2_VMS */
+	EXPECT_EQ(bare_call(0, TDH_MNG_INIT, bare_page(0), BARE_PARAMS, 0),
+		  TDX_OPERAND_INVALID | OPERAND_RDX);
+	bare_memory(BARE_PARAMS)[3] = 0;
+	EXPECT_EQ(bare_call(0, TDH_MNG_INIT, bare_page(0), BARE_PARAMS, 0), TDX_SUCCESS);
+}
+
+TEST(model_a_td_has_five_ept_levels_only_if_the_cpu_has_them)
+{
+	const uint64_t four_levels = UINT64_C(0xf0106f341c1) & ~UINT64_C(0x80);
+
+	bare_power_on();
+	for (unsigned lp = 0; lp < BARE_LPS; lp++)
+		machine_set_msr(&bare_machine, lp, 0x48c, four_levels);
+	bare_finish_start();
+	bare_create_td(0, BARE_KEYID + 1);
+	bare_memory(BARE_PARAMS)[24] = 0x26; /* EPTP_CONTROLS: five levels */
+	EXPECT_EQ(bare_call(0, TDH_MNG_INIT, bare_page(0), BARE_PARAMS, 0),
+		  TDX_OPERAND_INVALID | OPERAND_EPTP_CONTROLS);
+	bare_memory(BARE_PARAMS)[24] = 0x1e;
+	EXPECT_EQ(bare_call(0, TDH_MNG_INIT, bare_page(0), BARE_PARAMS, 0), TDX_SUCCESS);
+}
+
+TEST(model_measures_a_page_that_was_promoted_before_the_td_was_final)
+{
+	const uint64_t tdr = bare_page(0), pages = BARE_TDMR + 0x200000;
+	uint64_t status = TDX_SUCCESS;
+
+	bare_start();
+	bare_create_td(0, BARE_KEYID + 1);
+	EXPECT_EQ(bare_call(0, TDH_MNG_INIT, tdr, BARE_PARAMS, 0), TDX_SUCCESS);
+	for (unsigned level = 3; level > 0; level--)
+		EXPECT_EQ(bare_call(0, TDH_MEM_SEPT_ADD, level, tdr, bare_page(10 + level)),
+			  TDX_SUCCESS);
+	for (unsigned i = 0; i < 512 && !status; i++) {
+		struct tdx_regs regs = {.gpr = {[TDX_RAX] = TDH_MEM_PAGE_ADD,
+						[TDX_RCX] = 0x1000 * i,
+						[TDX_RDX] = tdr,
+						[TDX_R8] = pages + 0x1000 * i,
+						[TDX_R9] = BARE_HOST}};
+
+		status = bare_call_regs(0, &regs);
+	}
+	EXPECT_EQ(status, TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_RANGE_BLOCK, 1, tdr, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_PAGE_PROMOTE, 1, tdr, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MR_EXTEND, 0x3100, tdr, 0), TDX_SUCCESS);
+}
+
+TEST(model_takes_an_lps_package_from_its_x2apic_id)
+{
+	const struct bare_tdmr tdmr = bare_tdmr();
+	const struct cpuid_override package_1 = {
+		.leaf = 0x1f, .subleaf = 0, .regs = {0x1, 0x2, 0x100, 0x80}};
+
+	bare_power_on();
+	EXPECT_EQ(bare_call(0, TDH_SYS_INIT, 0, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_SYS_LP_INIT, 0, 0, 0), TDX_SUCCESS);
+	machine_set_cpuid(&bare_machine, &package_1);
+	for (unsigned lp = 1; lp < BARE_LPS; lp++)
+		EXPECT_EQ(bare_call(lp, TDH_SYS_LP_INIT, 0, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_config(&tdmr, 1), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(1, TDH_SYS_KEY_CONFIG, 0, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(2, TDH_SYS_KEY_CONFIG, 0, 0, 0), TDX_KEY_CONFIGURED);
+	EXPECT_EQ(bare_call(0, TDH_SYS_KEY_CONFIG, 0, 0, 0), TDX_SUCCESS);
+}
