@@ -124,3 +124,14 @@ void bare_create_td(unsigned i, uint64_t keyid)
 			  TDX_SUCCESS);
 	write_params();
 }
+
+void bare_destroy_td(unsigned i)
+{
+	EXPECT_EQ(bare_call(0, TDH_MNG_VPFLUSHDONE, bare_page(i), 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_PHYMEM_CACHE_WB, 0, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(2, TDH_PHYMEM_CACHE_WB, 0, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MNG_KEY_FREEID, bare_page(i), 0, 0), TDX_SUCCESS);
+	for (unsigned j = TDCXES; j <= TDCXES; j--)
+		EXPECT_EQ(bare_call(0, TDH_PHYMEM_PAGE_RECLAIM, bare_page(i + j), 0, 0),
+			  TDX_SUCCESS);
+}

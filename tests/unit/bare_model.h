@@ -57,3 +57,5 @@ static inline uint8_t *bare_memory(uint64_t hpa) { return machine_memory(&bare_m
 /* TDR in page i, TDCX pages after it, TD_PARAMS of a plain TD in memory; not yet initialised.
  */
 void bare_create_td(unsigned i, uint64_t keyid);
+/* Takes back what bare_create_td() gave, of a TD that has got no more. */
+void bare_destroy_td(unsigned i);
