@@ -85,9 +85,9 @@ static const struct msr_row msr_rows[] = {
 	{0x48b, 0xffffffff00000000}, {0x492, 0xffffffffffffffff}, {0x48f, 0xffffffff00036dfb},
 	{0x490, 0xffffffff000011fb}, {0x485, 0x7004c1e7}, {0x48c, 0xf0106f341c1},
 	{0x486, 0x80000021}, {0x487, 0xffffffff}, {0x488, 0x2000}, {0x489, 0x3ffffff},
-	{0x981, 0x3f60000000f}, {0x982, 0x3000600000003}, {0xfe, 0xcd08}, {0x1f2, 0},
+	{0x981, 0xf}, {0x982, 0x3000000000003}, {0xfe, 0xcd08}, {0x1f2, 0},
 	{0x1f3, 0x400}, {0x345, 0xa000}, {0x1a0, 0x840089}, {0x3b, 0}, {0xcf, 0},
-	{0x10a, 0x20fd6b}, {0xbd, 0x1}, {0xbc, 0x1},
+	{0x10a, 0x20fd6b}, {0xbd, 0x1}, {0xbc, 0x1}, {0x87, 0}, {0x98, 0}, {0x99, 0},
 };
 /* clang-format on */
 
@@ -104,8 +104,13 @@ void machine_free(struct machine *m)
 	if (m->memory)
 		munmap(m->memory, RESERVED_BYTES);
 	free(m->beyond);
+	free(m->msr);
+	free(m->cpuid);
 	m->memory = NULL;
 	m->beyond = NULL;
+	m->msr = NULL;
+	m->cpuid = NULL;
+	m->msr_count = m->cpuid_count = 0;
 }
 
 void machine_reset(struct machine *m)
@@ -119,7 +124,6 @@ void machine_reset(struct machine *m)
 	memset(m->beyond, 0, 4096);
 	memset(m->interrupts, 0, sizeof(m->interrupts));
 	m->pconfig_failures = m->rdrand_failures = m->rdseed_failures = 0;
-	m->msr_count = m->cpuid_count = 0;
 	m->tsc = 1000000000;
 	m->random = 1;
 }
@@ -138,23 +142,31 @@ uint64_t pattern_next(uint64_t *state)
 	return z ^ z >> 31;
 }
 
+/* `list` with room for one more; without memory there is nothing left to test. */
+static void *grow(void *list, unsigned count, size_t size)
+{
+	void *grown = realloc(list, (count + 1) * size);
+
+	if (!grown)
+		abort();
+	return grown;
+}
+
 void machine_set_msr(struct machine *m, unsigned lp, uint32_t msr, uint64_t value)
 {
 	unsigned i = 0;
 
 	while (i < m->msr_count && (m->msr[i].lp != lp || m->msr[i].msr != msr))
 		i++;
-	if (i == MAX_OVERRIDES)
-		abort();
-	m->msr[i] = (struct msr_override){lp, msr, value};
 	if (i == m->msr_count)
-		m->msr_count++;
+		m->msr = grow(m->msr, m->msr_count++, sizeof(m->msr[0]));
+	m->msr[i] = (struct msr_override){lp, msr, value};
 }
 
+/* The last one counts, also between a sub-leaf and "any". */
 void machine_set_cpuid(struct machine *m, const struct cpuid_override *override)
 {
-	if (m->cpuid_count == MAX_OVERRIDES)
-		abort();
+	m->cpuid = grow(m->cpuid, m->cpuid_count, sizeof(m->cpuid[0]));
 	m->cpuid[m->cpuid_count++] = *override;
 }
 
@@ -201,10 +213,29 @@ static uint64_t rdtsc_callback(void *ctx, unsigned lp)
 	return m->tsc += 100000;
 }
 
+/* What the header says about KeyIDs and caches, where the MSRs have it. */
+static uint64_t platform_bits(const struct tdx_platform *p, uint32_t msr)
+{
+	uint64_t bits = p->keyid_bits;
+
+	switch (msr) {
+	case 0x87: /* IA32_MKTME_KEYID_PARTITIONING */
+		return (p->first_private_keyid - 1) | (uint64_t)p->private_keyid_count << 32;
+	case 0x98: /* IA32_WBINVDP */
+	case 0x99: /* IA32_WBNOINVDP */
+		return p->wbinvd_blocks;
+	case 0x981: /* IA32_TME_CAPABILITY: KeyID bits, and the most KeyIDs */
+		return bits << 32 | ((UINT64_C(1) << bits) - 1) << 36;
+	case 0x982: /* IA32_TME_ACTIVATE */
+		return bits << 32;
+	default:
+		return 0;
+	}
+}
+
 static bool rdmsr_callback(void *ctx, unsigned lp, uint32_t msr, uint64_t *value)
 {
 	const struct machine *m = ctx;
-	const struct tdx_platform *p = &m->platform;
 
 	tick(ctx);
 	for (unsigned i = 0; i < m->msr_count; i++)
@@ -212,17 +243,9 @@ static bool rdmsr_callback(void *ctx, unsigned lp, uint32_t msr, uint64_t *value
 			*value = m->msr[i].value;
 			return true;
 		}
-	if (msr == 0x87) {
-		*value = (p->first_private_keyid - 1) | (uint64_t)p->private_keyid_count << 32;
-		return true;
-	}
-	if (msr == 0x98 || msr == 0x99) {
-		*value = p->wbinvd_blocks;
-		return true;
-	}
 	for (unsigned i = 0; i < COUNT(msr_rows); i++)
 		if (msr_rows[i].msr == msr) {
-			*value = msr_rows[i].value;
+			*value = msr_rows[i].value | platform_bits(&m->platform, msr);
 			return true;
 		}
 	return false;

@@ -10,8 +10,6 @@
 
 #include "tests/model/tdx_model.h"
 
-#define MAX_OVERRIDES 256
-
 struct msr_override {
 	unsigned lp;
 	uint32_t msr;
@@ -42,9 +40,9 @@ struct machine {
 	struct interrupt_plan interrupts[TDX_MODEL_MAX_LPS];
 	unsigned pconfig_code;
 	uint64_t pconfig_failures, rdrand_failures, rdseed_failures;
-	struct msr_override msr[MAX_OVERRIDES];
+	struct msr_override *msr;
 	unsigned msr_count;
-	struct cpuid_override cpuid[MAX_OVERRIDES];
+	struct cpuid_override *cpuid;
 	unsigned cpuid_count;
 
 	/* Called at every callback of the model with the LP, if known, or -1. */

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/trace/rules.h"
+
 #define EVENT_VALID   UINT32_C(0x80000000)
 #define CS_64_BIT     0xa09b
 #define REASON_CPUID  10
@@ -24,8 +26,9 @@ static void run_items(struct replay *r, size_t end);
 
 /* ---- divergences ---------------------------------------------------------- */
 
-__attribute__((format(printf, 3, 4), noreturn)) static void
-diverge(struct replay *r, size_t line, const char *format, ...)
+/* Prints where, what was expected and what came, the rule that says so, and the line. */
+__attribute__((format(printf, 4, 5), noreturn)) static void
+diverge(struct replay *r, size_t line, const char *rule, const char *format, ...)
 {
 	va_list args;
 
@@ -34,14 +37,17 @@ diverge(struct replay *r, size_t line, const char *format, ...)
 		va_start(args, format);
 		vprintf(format, args);
 		va_end(args);
-		printf("\n    %.400s\n", r->text.line[line]);
+		printf("\n    rule: %s\n    %.400s\n", rule, r->text.line[line]);
 	}
 	longjmp(r->failed, 1);
 }
 
-/* One register against a word of the trace; NULL: it must be `unlisted`. */
-static void compare(struct replay *r, size_t at, unsigned reg, uint64_t got, const char *want,
-		    uint64_t unlisted)
+/*
+ * One register against a word of the trace; NULL: it must be `unlisted`. The rule is that of
+ * registers other than RAX.
+ */
+static void compare(struct replay *r, size_t at, const char *rule, unsigned reg, uint64_t got,
+		    const char *want, uint64_t unlisted)
 {
 	uint64_t value = want ? parse_number(want) : unlisted;
 
@@ -50,10 +56,11 @@ static void compare(struct replay *r, size_t at, unsigned reg, uint64_t got, con
 	if (got == value || reg == TDX_RSP)
 		return;
 	if (reg == TDX_RAX)
-		diverge(r, at, "rax: expected %#" PRIx64 " %s, got %#" PRIx64 " %s", value,
+		diverge(r, at, rule_of_status(value, got),
+			"rax: expected %#" PRIx64 " %s, got %#" PRIx64 " %s", value,
 			tdx_model_status_name(value), got, tdx_model_status_name(got));
-	diverge(r, at, "%s: expected %#" PRIx64 "%s, got %#" PRIx64, register_name[reg], value,
-		want ? "" : " (unlisted)", got);
+	diverge(r, at, rule, "%s: expected %#" PRIx64 "%s, got %#" PRIx64, register_name[reg],
+		value, want ? "" : " (unlisted)", got);
 }
 
 static const char *result_of(const struct line *line, unsigned reg)
@@ -77,17 +84,18 @@ static void host_read(struct replay *r, size_t at, uint64_t hpa, const char *hex
 		int got = *machine_memory(&r->machine, hpa + i);
 
 		if (want >= 0 && want != got)
-			diverge(r, at, "byte %" PRIu64 ": expected %02x, got %02x", i, want,
-				got);
+			diverge(r, at, RULE_MEMORY, "byte %" PRIu64 ": expected %02x, got %02x",
+				i, want, got);
 	}
 }
 
 static void host_fill(struct replay *r, const struct line *line)
 {
 	uint64_t pa = line_number(line, "pa", 0), length = line_number(line, "len", 0);
+	uint8_t byte = (uint8_t)line_number(line, "byte", 0);
 
 	for (uint64_t i = 0; i < length; i++)
-		*machine_memory(&r->machine, pa + i) = (uint8_t)line_number(line, "byte", 0);
+		*machine_memory(&r->machine, pa + i) = byte;
 }
 
 static void host_pattern(struct replay *r, const struct line *line)
@@ -139,7 +147,7 @@ static void inject(struct replay *r, const struct line *line)
 	} else if (strcmp(what, "cpuid") == 0) {
 		inject_cpuid(r, line);
 	} else {
-		diverge(r, r->at, "unknown injection");
+		diverge(r, r->at, RULE_TRACE, "unknown injection");
 	}
 }
 
@@ -172,7 +180,8 @@ static void compare_call(struct replay *r, size_t at, const struct line *line,
 
 		if ((reg != TDX_RAX && r->level < 2) || (!want && r->level < 3))
 			continue;
-		compare(r, at, reg, after->gpr[reg], want, before->gpr[reg]);
+		compare(r, at, want ? RULE_OUTPUTS : RULE_UNTOUCHED, reg, after->gpr[reg], want,
+			before->gpr[reg]);
 	}
 }
 
@@ -213,9 +222,11 @@ static void compare_event(struct replay *r, size_t at, const struct line *line,
 	uint64_t want = event ? parse_number(event) : 0;
 
 	if (state->event != want)
-		diverge(r, at, "event: expected %#" PRIx64 ", got %#x", want, state->event);
+		diverge(r, at, RULE_EVENTS, "event: expected %#" PRIx64 ", got %#x", want,
+			state->event);
 	if (error && state->event_error != parse_number(error))
-		diverge(r, at, "error code: expected %s, got %#x", error, state->event_error);
+		diverge(r, at, RULE_EVENTS, "error code: expected %s, got %#x", error,
+			state->event_error);
 	state->event = 0;
 }
 
@@ -223,8 +234,8 @@ static void compare_entry(struct replay *r, size_t at, const struct line *line,
 			  struct tdx_guest_state *state)
 {
 	for (unsigned reg = 0; reg < TDX_GPR_COUNT; reg++)
-		compare(r, at, reg, state->gpr[reg], line_text(line, INPUT, register_name[reg]),
-			0);
+		compare(r, at, RULE_ENTRY, reg, state->gpr[reg],
+			line_text(line, INPUT, register_name[reg]), 0);
 	compare_event(r, at, line, state, INPUT);
 }
 
@@ -243,14 +254,14 @@ static void compare_resume(struct replay *r, size_t at, const struct line *line,
 	bool foreign = value_is_foreign(r, line);
 
 	if (line->arrow >= line->count || strcmp(line->word[line->arrow], "ret") != 0)
-		diverge(r, at, "expected a TD exit, but the guest was resumed");
+		diverge(r, at, RULE_EXITS, "expected a TD exit, but the guest was resumed");
 	compare_event(r, at, line, state, RESULT);
 	for (unsigned reg = 0; reg < TDX_GPR_COUNT; reg++) {
 		const char *want = result_of(line, reg);
 		uint64_t value = want && want[0] != '~' ? parse_number(want) : block->gpr[reg];
 
 		if (!foreign) {
-			compare(r, at, reg, state->gpr[reg], want, block->gpr[reg]);
+			compare(r, at, RULE_GUEST, reg, state->gpr[reg], want, block->gpr[reg]);
 		} else if (reg != TDX_RSP && state->gpr[reg] != value) {
 			state->gpr[reg] = value;
 			r->not_compared++;
@@ -268,8 +279,9 @@ static void guest_memory(struct replay *r, size_t at, const struct line *line,
 
 	if (tdx_model_translate(r->model, vcpu->tdr_hpa, gpa, &hpa, &level) != TDX_GPA_MAPPED ||
 	    hpa != want)
-		diverge(r, at, "gpa %#" PRIx64 " maps to %#" PRIx64 ", expected %#" PRIx64, gpa,
-			hpa, want);
+		diverge(r, at, RULE_MAPPING,
+			"gpa %#" PRIx64 " maps to %#" PRIx64 ", expected %#" PRIx64, gpa, hpa,
+			want);
 	if (line_is(line, "gwrite"))
 		host_write(r, hpa, hex, length);
 	else
@@ -311,7 +323,7 @@ static void next_action(struct replay *r, unsigned lp, struct tdx_vcpu_view *vcp
 		bool acted = false;
 
 		if (at >= r->text.count)
-			diverge(r, at - 1, "the file ends inside a block");
+			diverge(r, at - 1, RULE_TRACE, "the file ends inside a block");
 		line_parse(&line, r->text.line[at]);
 		if (line_is(&line, "guest") && line_has_lp(&line, lp)) {
 			act(&line, vcpu->state, exit);
@@ -320,7 +332,7 @@ static void next_action(struct replay *r, unsigned lp, struct tdx_vcpu_view *vcp
 			acted = true;
 			r->at++;
 		} else if (line_is(&line, "leave") && line_has_lp(&line, lp)) {
-			diverge(r, at, "the guest was resumed, but the block ends");
+			diverge(r, at, RULE_EXITS, "the guest was resumed, but the block ends");
 		} else if ((line_is(&line, "gwrite") || line_is(&line, "gread")) &&
 			   line_has_lp(&line, lp)) {
 			guest_memory(r, at, &line, vcpu);
@@ -341,7 +353,8 @@ static void run_guest(void *ctx, unsigned lp, struct tdx_vcpu_view *vcpu, struct
 	struct line line;
 
 	if (!block->open)
-		diverge(r, r->at, "the guest was entered, but the call should have failed");
+		diverge(r, r->at, RULE_ENTRY,
+			"the guest was entered, but the call should have failed");
 	if (block->first) {
 		line_parse(&line, r->text.line[r->at]);
 		compare_entry(r, r->at, &line, vcpu->state);
@@ -363,16 +376,16 @@ static void compare_leave(struct replay *r, const struct line *enter,
 
 	line_parse(&line, r->text.line[r->block[lp].expected]);
 	if (line.arrow >= line.count || strcmp(line.word[line.arrow], "exit") != 0)
-		diverge(r, r->block[lp].expected, "TD exit %#" PRIx64 ", expected a resume",
-			after->gpr[TDX_RAX]);
+		diverge(r, r->block[lp].expected, RULE_EXITS,
+			"TD exit %#" PRIx64 ", expected a resume", after->gpr[TDX_RAX]);
 	line_free(&line);
 	line_parse(&line, r->text.line[r->at]);
 	if (!line_is(&line, "leave") || !line_has_lp(&line, lp))
-		diverge(r, r->at, "expected the end of the block on LP %u", lp);
+		diverge(r, r->at, RULE_TRACE, "expected the end of the block on LP %u", lp);
 	for (unsigned reg = 0; reg < TDX_GPR_COUNT; reg++)
 		if (reg == TDX_RAX || r->level >= 2)
-			compare(r, r->at, reg, after->gpr[reg], result_of(&line, reg),
-				reg == TDX_RSP ? before->gpr[reg] : 0);
+			compare(r, r->at, RULE_EXITS, reg, after->gpr[reg],
+				result_of(&line, reg), reg == TDX_RSP ? before->gpr[reg] : 0);
 	line_free(&line);
 	r->at++;
 }
@@ -390,13 +403,20 @@ static void run_block(struct replay *r, const struct line *enter)
 	r->at++;
 	tdx_model_seamcall(r->model, lp, &regs);
 	if (r->block[lp].first)
-		diverge(r, at, "the guest was not entered: rax %#" PRIx64 " %s",
-			regs.gpr[TDX_RAX], tdx_model_status_name(regs.gpr[TDX_RAX]));
+		diverge(r, at, rule_of_status(0, regs.gpr[TDX_RAX]),
+			"the guest was not entered: rax %#" PRIx64 " %s", regs.gpr[TDX_RAX],
+			tdx_model_status_name(regs.gpr[TDX_RAX]));
 	r->block[lp].open = false;
 	compare_leave(r, enter, &before, &regs);
 }
 
 /* ---- two LPs inside the module at once ------------------------------------ */
+
+/* The lines from "overlap" to "endoverlap". */
+struct overlap {
+	size_t first; /* of the inner items */
+	size_t outer, end;
+};
 
 /* Runs the inner calls when the outer one has come to the chosen point. */
 static void tick(void *ctx)
@@ -427,8 +447,11 @@ static void run_outer(struct replay *r, size_t outer)
 	tick(r);
 }
 
-/* In a copy of this process: does everything agree if the inner calls come at `at`? */
-static bool try_at(struct replay *r, size_t first, size_t outer, unsigned long at)
+/*
+ * In a copy of this process: does everything agree if the inner calls come at `at`, up to
+ * line `until`?
+ */
+static bool try_at(struct replay *r, const struct overlap *o, size_t until, unsigned long at)
 {
 	int status = 0;
 	pid_t child;
@@ -439,10 +462,14 @@ static bool try_at(struct replay *r, size_t first, size_t outer, unsigned long a
 		r->quiet = true;
 		if (setjmp(r->failed) != 0)
 			_exit(1);
-		r->trigger =
-			(struct trigger){.armed = true, .at = at, .from = first, .to = outer};
-		run_outer(r, outer);
-		_exit(r->trigger.armed ? 1 : 0);
+		r->trigger = (struct trigger){
+			.armed = true, .at = at, .from = o->first, .to = o->outer};
+		run_outer(r, o->outer);
+		if (r->trigger.armed)
+			_exit(1);
+		r->at = o->end + 1;
+		run_items(r, until);
+		_exit(0);
 	}
 	waitpid(child, &status, 0);
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -475,29 +502,68 @@ static unsigned long count_points(struct replay *r, size_t outer)
 	return count;
 }
 
+static bool starts_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+static struct overlap find_overlap(struct replay *r)
+{
+	struct overlap o = {.first = r->at + 1, .end = r->at + 1};
+
+	while (o.end < r->text.count && !starts_with(r->text.line[o.end], "endoverlap ")) {
+		if (starts_with(r->text.line[o.end], "call "))
+			o.outer = o.end;
+		o.end++;
+	}
+	if (o.end == r->text.count || o.outer == 0)
+		diverge(r, r->at, RULE_TRACE, "an overlap without an outer call or an end");
+	return o;
+}
+
+/* The items after an overlap, up to where it is no longer this function's to run them. */
+static size_t end_of_aftermath(const struct replay *r, size_t from)
+{
+	static const char *const stop[] = {"overlap ", "guest ", "leave ",     "gwrite ",
+					   "gread ",   "end ",   "endoverlap "};
+
+	for (size_t at = from; at < r->text.count; at++)
+		for (unsigned i = 0; i < sizeof(stop) / sizeof(stop[0]); i++)
+			if (starts_with(r->text.line[at], stop[i]))
+				return at;
+	return r->text.count;
+}
+
+/* The last point at which all agrees up to `until`; 0: there is none. */
+static unsigned long find_point(struct replay *r, const struct overlap *o, size_t until,
+				unsigned long points)
+{
+	while (points > 0 && !try_at(r, o, until, points))
+		points--;
+	return points;
+}
+
 /*
  * The trace says at which of its own steps the inner calls came. This module has
- * other steps; the recorded results must be possible at one of them.
+ * other steps; the recorded results must be possible at one of them, best at one that
+ * explains what came afterwards too.
  */
 static void run_overlap(struct replay *r)
 {
-	size_t first = r->at + 1, end = first, outer = 0;
-	unsigned long points;
-	bool taken;
+	struct overlap o = find_overlap(r);
+	bool taken = strstr(r->text.line[o.end], "taken") != NULL;
+	unsigned long points = taken ? count_points(r, o.outer) : 0;
+	unsigned long at = find_point(r, &o, end_of_aftermath(r, o.end + 1), points);
 
-	for (; strncmp(r->text.line[end], "endoverlap", 10) != 0; end++)
-		if (strncmp(r->text.line[end], "call ", 5) == 0)
-			outer = end;
-	taken = strstr(r->text.line[end], "taken") != NULL;
-	points = taken ? count_points(r, outer) : 0;
-	while (points > 1 && !try_at(r, first, outer, points))
-		points--;
-	r->trigger = (struct trigger){.armed = taken, .at = points, .from = first, .to = outer};
-	run_outer(r, outer);
+	if (at == 0)
+		at = find_point(r, &o, o.end + 1, points);
+	r->trigger = (struct trigger){
+		.armed = taken, .at = at > 0 ? at : 1, .from = o.first, .to = o.outer};
+	run_outer(r, o.outer);
 	if (taken && r->trigger.armed)
-		diverge(r, outer, "the inner calls never came to run");
+		diverge(r, o.outer, RULE_LOCKS, "the inner calls never came to run");
 	r->trigger.armed = false;
-	r->at = end + 1;
+	r->at = o.end + 1;
 }
 
 /* ---- items ---------------------------------------------------------------- */
@@ -529,7 +595,7 @@ static void run_item(struct replay *r, const struct line *line)
 	else if (line_is(line, "inject"))
 		inject(r, line);
 	else if (line->count > 0 && line->word[0][0] != '#')
-		diverge(r, at, "unexpected line");
+		diverge(r, at, RULE_TRACE, "unexpected line");
 	r->at = at + 1;
 }
 
@@ -550,7 +616,7 @@ static void take_packages(struct tdx_platform *p, const char *list)
 {
 	unsigned lp = 0;
 
-	for (const char *at = list; *at != '\0' && lp < TDX_MODEL_MAX_LPS; lp++) {
+	for (const char *at = list ? list : ""; *at != '\0' && lp < TDX_MODEL_MAX_LPS; lp++) {
 		p->lp_package[lp] = (uint8_t)strtoul(at, NULL, 10);
 		at += strcspn(at, ",");
 		at += *at == ',';
@@ -565,7 +631,7 @@ static void take_platform(struct machine *m, const struct line *line)
 	p->package_count = (unsigned)line_number(line, "packages", 1);
 	take_packages(p, line_text(line, INPUT, "lp_package"));
 	p->max_pa_bits = (unsigned)line_number(line, "max_pa_bits", 52);
-	p->keyid_bits = (unsigned)line_number(line, "keyid_bits", 6);
+	p->keyid_bits = p->max_pa_bits - (unsigned)line_number(line, "keyid_shift", 46);
 	p->first_private_keyid = (unsigned)line_number(line, "first_private_keyid", 0);
 	p->private_keyid_count = (unsigned)line_number(line, "num_private_keyids", 0);
 	p->wbinvd_blocks = (unsigned)line_number(line, "wbinvd_blocks", 1);
@@ -677,6 +743,12 @@ static enum outcome run_guarded(struct replay *r)
 	return PASSED;
 }
 
+static bool platform_fits(const struct tdx_platform *p)
+{
+	return p->lp_count <= TDX_MODEL_MAX_LPS && p->package_count <= TDX_MODEL_MAX_PACKAGES &&
+	       p->keyid_bits < p->max_pa_bits;
+}
+
 enum outcome replay_trace(struct replay *r, const char *path)
 {
 	enum outcome outcome = FAILED;
@@ -691,6 +763,8 @@ enum outcome replay_trace(struct replay *r, const char *path)
 	if (r->text.count == 0 || strcmp(r->text.line[0], "seamtrace 1") != 0 ||
 	    !read_header(r)) {
 		printf("%s: not a seamtrace 1 file\n", path);
+	} else if (!platform_fits(&r->machine.platform)) {
+		printf("%s: the model has no room for such a platform\n", path);
 	} else {
 		replay_reset(r);
 		outcome = run_guarded(r);
