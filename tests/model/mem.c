@@ -229,6 +229,7 @@ static uint64_t demote_page(struct mem *mem, struct page_lock *table)
 	uint64_t hpa = sept_hpa(mem->walk.entry, mem->level), table_pa = mem->call->gpr[TDX_R8];
 	enum sept_state state = unblocked(sept_state(mem->walk.entry));
 	uint64_t small = level_size(mem->level - 1);
+	uint64_t bepoch = atomic_load(&table->entry->bepoch);
 	uint64_t *entry;
 
 	if (interrupt_pending(mem->call))
@@ -236,6 +237,7 @@ static uint64_t demote_page(struct mem *mem, struct page_lock *table)
 	if (!pamt_split(mem->call->model, hpa, (enum page_level)mem->level))
 		return TDX_OPERAND_BUSY | OPERAND_RCX;
 	sept_init_page(mem, table, table_pa);
+	atomic_store(&table->entry->bepoch, bepoch); /* this leaf does not clear it */
 	entry = page_at(mem->call->model, table_pa);
 	for (unsigned i = 0; i < 512; i++)
 		entry[i] = sept_entry(state, hpa + i * small);

@@ -142,9 +142,9 @@ enum page_level {
 };
 
 /*
- * 16 bytes, as TDH.SYS.RD announces. In a 2M entry that is not itself a page,
- * `bepoch` counts the 4K entries below it that are not PT_NDA, so that adding a
- * 2M page need not look at 512 entries; in a 1G entry it counts 2M entries.
+ * 16 bytes, as TDH.SYS.RD announces. The high 16 bits of `bepoch` are no epoch: in a 2M
+ * entry that is not itself a page they count the 4K entries below it that are not PT_NDA,
+ * so that adding a 2M page need not look at 512 entries; in a 1G entry, 2M entries.
  */
 struct pamt_entry {
 	struct lock lock;
@@ -153,6 +153,8 @@ struct pamt_entry {
 	uint32_t owner_high; /* 51:20 */
 	_Atomic uint64_t bepoch;
 };
+
+#define PAMT_ONE_USED (UINT64_C(1) << 48)
 
 struct page_lock {
 	struct pamt_entry *above[2]; /* 2M, 1G: held shared; NULL = not held */

@@ -101,22 +101,23 @@ static void count_use(const struct page_lock *page, bool use)
 	unsigned above = page->level;
 
 	if (above < LEVEL_1G && page->above[above])
-		atomic_fetch_add(&page->above[above]->bepoch, use ? 1 : NULL_ID);
+		atomic_fetch_add(&page->above[above]->bepoch,
+				 use ? PAMT_ONE_USED : -PAMT_ONE_USED);
 }
 
 void pamt_set(const struct page_lock *page, enum page_type type, uint64_t owner)
 {
 	page->entry->type = (uint8_t)type;
 	set_owner(page->entry, owner);
-	atomic_store(&page->entry->bepoch, 0);
+	if (type == PT_REG || type == PT_EPT)
+		atomic_store(&page->entry->bepoch, 0);
 	count_use(page, true);
 }
 
-/* The owner field stays as it was; the host sees that in TDH.PHYMEM.PAGE.RDMD. */
+/* Owner and BEPOCH stay as they were; the host sees that in TDH.PHYMEM.PAGE.RDMD. */
 void pamt_clear(const struct page_lock *page)
 {
 	page->entry->type = PT_NDA;
-	atomic_store(&page->entry->bepoch, 0);
 	count_use(page, false);
 }
 
@@ -193,14 +194,14 @@ uint64_t page_lock_free(struct call *call, uint64_t hpa, unsigned operand,
 	if (!walk(model, hpa, level, LOCK_EXCLUSIVE, page))
 		return TDX_OPERAND_BUSY | operand;
 	if (page->level != level || page->entry->type != PT_NDA ||
-	    (level > LEVEL_4K && atomic_load(&page->entry->bepoch) != 0)) {
+	    (level > LEVEL_4K && atomic_load(&page->entry->bepoch) >= PAMT_ONE_USED)) {
 		pamt_unlock(page);
 		return TDX_PAGE_METADATA_INCORRECT | operand;
 	}
 	return TDX_SUCCESS;
 }
 
-/* One large page becomes 512 small ones of the same owner. */
+/* One large page becomes 512 small ones of the same owner; its BEPOCH is kept. */
 bool pamt_split(struct tdx_model *model, uint64_t hpa, enum page_level level)
 {
 	struct pamt_entry *large = pamt_entry_of(model, hpa, level);
@@ -218,12 +219,12 @@ bool pamt_split(struct tdx_model *model, uint64_t hpa, enum page_level level)
 		atomic_store(&entry->bepoch, 0);
 	}
 	large->type = PT_NDA;
-	atomic_store(&large->bepoch, 512);
+	atomic_fetch_add(&large->bepoch, 512 * PAMT_ONE_USED);
 	lock_release(&large->lock, LOCK_EXCLUSIVE);
 	return true;
 }
 
-/* 512 small pages of one owner become one large page. */
+/* 512 small pages of one owner become one large page, with the BEPOCH it had before. */
 bool pamt_merge(struct tdx_model *model, uint64_t hpa, enum page_level level)
 {
 	struct pamt_entry *large = pamt_entry_of(model, hpa, level);
@@ -239,10 +240,9 @@ bool pamt_merge(struct tdx_model *model, uint64_t hpa, enum page_level level)
 			pamt_entry_of(model, hpa + i * level_size(small), small);
 
 		entry->type = PT_NDA;
-		atomic_store(&entry->bepoch, 0);
 	}
 	large->type = PT_REG;
-	atomic_store(&large->bepoch, 0);
+	atomic_fetch_sub(&large->bepoch, 512 * PAMT_ONE_USED);
 	lock_release(&large->lock, LOCK_EXCLUSIVE);
 	return true;
 }

@@ -341,7 +341,7 @@ static void init_entry(struct tdx_model *model, uint64_t hpa, enum page_level le
 	if (type != PT_NDA)
 		entry->type = (uint8_t)type;
 	if (used != 0)
-		atomic_store(&entry->bepoch, used);
+		atomic_store(&entry->bepoch, used * PAMT_ONE_USED);
 }
 
 static void init_entries(struct tdx_model *model, const struct tdmr *tdmr, uint64_t from)

@@ -388,3 +388,63 @@ TEST(model_takes_an_lps_package_from_its_x2apic_id)
 	EXPECT_EQ(bare_call(2, TDH_SYS_KEY_CONFIG, 0, 0, 0), TDX_KEY_CONFIGURED);
 	EXPECT_EQ(bare_call(0, TDH_SYS_KEY_CONFIG, 0, 0, 0), TDX_SUCCESS);
 }
+
+/* A TD that may run (it has a vCPU), with its tables down to 4K from GPA 0; its pages end
+ * at 16. */
+static void finish_td(void)
+{
+	const uint64_t tdr = bare_page(0), tdvpr = bare_page(7);
+
+	bare_start();
+	bare_create_td(0, BARE_KEYID + 1);
+	EXPECT_EQ(bare_call(0, TDH_MNG_INIT, tdr, BARE_PARAMS, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_VP_CREATE, tdvpr, tdr, 0), TDX_SUCCESS);
+	for (unsigned i = 8; i < 13; i++)
+		EXPECT_EQ(bare_call(0, TDH_VP_ADDCX, bare_page(i), tdvpr, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_VP_INIT, tdvpr, 0, 0), TDX_SUCCESS);
+	for (unsigned level = 3; level > 0; level--)
+		EXPECT_EQ(bare_call(0, TDH_MEM_SEPT_ADD, level, tdr, bare_page(12 + level)),
+			  TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MR_FINALIZE, tdr, 0, 0), TDX_SUCCESS);
+}
+
+TEST(model_a_promoted_page_has_the_bepoch_of_its_former_life)
+{
+	const uint64_t tdr = bare_page(0), gpa = 0x200000, page = BARE_TDMR + 0x200000;
+
+	finish_td();
+	EXPECT_EQ(bare_call(0, TDH_MEM_TRACK, tdr, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_PAGE_AUG, gpa | 1, tdr, page), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_RANGE_BLOCK, gpa | 1, tdr, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_TRACK, tdr, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_PAGE_DEMOTE, gpa | 1, tdr, bare_page(20)), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_PHYMEM_PAGE_RDMD, page, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_regs.gpr[TDX_R9], 0);
+	EXPECT_EQ(bare_call(0, TDH_MEM_RANGE_BLOCK, gpa | 1, tdr, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_TRACK, tdr, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_PAGE_PROMOTE, gpa | 1, tdr, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_PHYMEM_PAGE_RDMD, page, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_regs.gpr[TDX_R8], 1);
+	EXPECT_EQ(bare_regs.gpr[TDX_R9], 2);
+}
+
+TEST(model_demotes_into_a_table_page_without_clearing_its_bepoch)
+{
+	const uint64_t tdr = bare_page(0), gpa = 0x200000, table = bare_page(20);
+	const uint64_t small = gpa + 0x200000;
+
+	finish_td();
+	EXPECT_EQ(bare_call(0, TDH_MEM_SEPT_ADD, small | 1, tdr, bare_page(21)), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_PAGE_AUG, small, tdr, table), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_RANGE_BLOCK, small, tdr, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_TRACK, tdr, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_PAGE_REMOVE, small, tdr, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_PAGE_AUG, gpa | 1, tdr, BARE_TDMR + 0x200000),
+		  TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_RANGE_BLOCK, gpa | 1, tdr, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_TRACK, tdr, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_MEM_PAGE_DEMOTE, gpa | 1, tdr, table), TDX_SUCCESS);
+	EXPECT_EQ(bare_call(0, TDH_PHYMEM_PAGE_RDMD, table, 0, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_regs.gpr[TDX_RCX], 8);
+	EXPECT_EQ(bare_regs.gpr[TDX_R9], 1);
+}
