@@ -6,14 +6,13 @@
 
 #include "tests/model/model.h"
 
-#define MIN_LAST_LEAF     0x1f
-#define LAST_EXT_LEAF     0x80000008u
-#define CPUID_CONFIG_AT   256 /* offset in TD_PARAMS */
-#define LEVEL_TYPE_CORE   2
-#define LEVEL_TYPE_LAST   5 /* die */
-#define TSX_HLE           (UINT32_C(1) << 4)
-#define TSX_RTM           (UINT32_C(1) << 11)
-#define ARCH_CAP_TSX_CTRL (UINT64_C(1) << 7)
+#define MIN_LAST_LEAF   0x1f
+#define LAST_EXT_LEAF   0x80000008u
+#define CPUID_CONFIG_AT 256 /* offset in TD_PARAMS */
+#define LEVEL_TYPE_CORE 2
+#define LEVEL_TYPE_LAST 5 /* die */
+#define TSX_HLE         (UINT32_C(1) << 4)
+#define TSX_RTM         (UINT32_C(1) << 11)
 
 enum { EAX, EBX, ECX, EDX };
 

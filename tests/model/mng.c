@@ -271,19 +271,22 @@ static uint64_t set_identity(struct td *td, const struct td_params *p)
 	return TDX_SUCCESS;
 }
 
-/* Configurable bits may only be taken away from what the CPU has. */
+/*
+ * What a TD may rely on: the CPU's bits but for those that tell of the platform. Of the
+ * configurable ones RRSBA can be added, the others are there only if host and CPU say so.
+ */
 static uint64_t set_arch_capabilities(struct call *call, struct tdcs *cs,
 				      const struct td_params *p)
 {
 	uint64_t native = msr_sampled(call->model, IA32_ARCH_CAPABILITIES);
+	uint64_t chosen = p->arch_capabilities;
 
-	cs->arch_capabilities = native;
-	if (p->arch_capabilities & ~(p->msr_config_ctls & 1 ? ARCH_CAP_CONFIG_MASK : 0))
+	if (chosen & ~(p->msr_config_ctls & 1 ? ARCH_CAP_CONFIG_MASK : 0))
 		return TDX_OPERAND_INVALID | OPERAND_IA32_ARCH_CAPABILITIES_CONFIG;
-	if (!(p->msr_config_ctls & 1))
-		return TDX_SUCCESS;
-	cs->arch_capabilities = (native & ~ARCH_CAP_CONFIG_MASK) |
-				(p->arch_capabilities & ARCH_CAP_CONFIG_MASK);
+	cs->arch_capabilities = native & (ARCH_CAP_NATIVE | ARCH_CAP_RRSBA | chosen);
+	cs->arch_capabilities |= chosen & ARCH_CAP_RRSBA;
+	if (cs->tsx)
+		cs->arch_capabilities |= native & ARCH_CAP_TSX_CTRL;
 	return TDX_SUCCESS;
 }
 

@@ -592,6 +592,9 @@ bool random_256_bits(struct call *call, uint64_t value[4]);
 #define CONFIG_FLAGS_FIXED0  UINT64_C(0x7)
 #define TDX_FEATURES0        UINT64_C(0xf0fbf)
 #define ARCH_CAP_CONFIG_MASK UINT64_C(0x1180010)
+#define ARCH_CAP_NATIVE      UINT64_C(0xf16f)
+#define ARCH_CAP_TSX_CTRL    (UINT64_C(1) << 7)
+#define ARCH_CAP_RRSBA       (UINT64_C(1) << 19)
 
 #define IA32_TSC_ADJUST         0x3b
 #define IA32_MISC_ENABLE        0x1a0

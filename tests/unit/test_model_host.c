@@ -448,3 +448,34 @@ TEST(model_demotes_into_a_table_page_without_clearing_its_bepoch)
 	EXPECT_EQ(bare_regs.gpr[TDX_RCX], 8);
 	EXPECT_EQ(bare_regs.gpr[TDX_R9], 1);
 }
+
+/* The virtual IA32_ARCH_CAPABILITIES of a DEBUG TD with this choice of the host's. */
+static uint64_t arch_capabilities(uint8_t flags, uint64_t chosen)
+{
+	const struct tdx_regs rd = {.gpr = {[TDX_RAX] = TDH_MNG_RD,
+					    [TDX_RCX] = bare_page(0),
+					    [TDX_RDX] = UINT64_C(0x961000030000010a)}};
+	uint64_t value;
+
+	bare_create_td(0, BARE_KEYID + 1);
+	bare_memory(BARE_PARAMS)[0] = 1;      /* DEBUG */
+	bare_memory(BARE_PARAMS)[19] = flags; /* MSR_CONFIG_CTLS */
+	memcpy(bare_memory(BARE_PARAMS + 224), &chosen, sizeof(chosen));
+	EXPECT_EQ(bare_call(0, TDH_MNG_INIT, bare_page(0), BARE_PARAMS, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call_regs(0, &rd), TDX_SUCCESS);
+	value = bare_regs.gpr[TDX_R8];
+	bare_destroy_td(0);
+	return value;
+}
+
+TEST(model_shows_a_td_the_arch_capabilities_it_may_rely_on)
+{
+	const uint64_t ssb_no = 1 << 4, rrsba = 1 << 19, bhi_no = 1 << 20;
+	bare_power_on();
+	for (unsigned lp = 0; lp < BARE_LPS; lp++)
+		machine_set_msr(&bare_machine, lp, 0x10a, 0x20fd6b | ssb_no);
+	bare_finish_start();
+	EXPECT_EQ(arch_capabilities(0, 0), 0xf16b);
+	EXPECT_EQ(arch_capabilities(1, ssb_no | bhi_no), 0xf16b | ssb_no);
+	EXPECT_EQ(arch_capabilities(1, rrsba), 0xf16b | rrsba);
+}
