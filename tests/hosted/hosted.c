@@ -158,7 +158,7 @@ static void run_guest(void *ctx, unsigned lp, struct tdx_vcpu_view *vcpu, struct
 		guest_hook(lp, vcpu, exit);
 }
 
-static const struct tdx_machine machine = {
+struct tdx_machine hosted_machine = {
 	.memory = memory,
 	.owner_changed = owner_changed,
 	.rdrand = rdrand,
@@ -309,7 +309,7 @@ static void start_model(const struct hosted_config *c, const struct hosted_map *
 	model_memory = aligned_alloc(64, (tdx_model_size() + 63) / 64 * 64);
 	if (!model_memory)
 		abort();
-	model = tdx_model_init(model_memory, &p, &machine);
+	model = tdx_model_init(model_memory, &p, &hosted_machine);
 }
 
 void hosted_start_map(const struct hosted_config *config, const struct hosted_map *map)

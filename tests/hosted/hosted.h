@@ -29,6 +29,9 @@ struct hosted_config {
 /* 4 CPUs in 2 packages, 4 GiB with a hole, 8 private KeyIDs. */
 extern const struct hosted_config hosted_default;
 
+/* What the module is loaded onto; a test may replace a callback before hosted_start(). */
+extern struct tdx_machine hosted_machine;
+
 /* Builds the machine: RAM, CPUs, CPUID, MSRs, a freshly loaded module. Replaces the one before.
  */
 void hosted_start(const struct hosted_config *config);

@@ -11,6 +11,7 @@ enum {
 	EXIT_TRIPLE_FAULT = 2,
 	EXIT_INIT = 3,
 	EXIT_SMI = 6,
+	EXIT_NMI_WINDOW = 8,
 	EXIT_TASK_SWITCH = 9,
 	EXIT_CPUID = 10,
 	EXIT_GETSEC = 11,
@@ -27,6 +28,7 @@ enum {
 	EXIT_WRMSR = 32,
 	EXIT_MWAIT = 36,
 	EXIT_MONITOR = 39,
+	EXIT_C_STATE_SMI = 42,
 	EXIT_EPT_VIOLATION = 48,
 	EXIT_EPT_MISCONFIG = 49,
 	EXIT_INVEPT = 50,
@@ -38,6 +40,8 @@ enum {
 	EXIT_ENCLS = 60,
 	EXIT_PCONFIG = 65,
 	EXIT_ENCLV = 70,
+	EXIT_ENQCMD = 72,
+	EXIT_ENQCMDS = 73,
 	EXIT_BUS_LOCK = 74,
 	EXIT_NOTIFY = 75,
 	EXIT_SEAMCALL = 76,
@@ -70,3 +74,7 @@ void *guest_memory(struct guest *guest, uint64_t gpa, uint64_t qualification,
 bool guest_gpa_is_valid(const struct guest *guest, uint64_t gpa);
 
 unsigned guest_cpl(const struct guest *guest);
+
+/* The guest/host masks with which a vCPU begins. */
+uint64_t guest_cr0_mask(const struct tdx_model *model);
+uint64_t guest_cr4_mask(const struct tdx_model *model, const struct tdcs *cs);

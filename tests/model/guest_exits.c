@@ -4,23 +4,30 @@
 
 #include <string.h>
 
-#define EVENT_VE UINT32_C(0x80000314)
-#define EVENT_GP UINT32_C(0x80000b0d)
-#define EVENT_UD UINT32_C(0x80000306)
-#define EVENT_DF UINT32_C(0x80000b08)
-#define EVENT_PF UINT32_C(0x80000b0e)
+#define EVENT_VE  UINT32_C(0x80000314)
+#define EVENT_GP  UINT32_C(0x80000b0d)
+#define EVENT_UD  UINT32_C(0x80000306)
+#define EVENT_DF  UINT32_C(0x80000b08)
+#define EVENT_PF  UINT32_C(0x80000b0e)
+#define EVENT_NMI UINT32_C(0x80000202)
 
 #define INTERRUPTION_VECTOR(info) ((info)&0xff)
+#define INTERRUPTION_TYPE(info)   ((info) >> 8 & 7)
+#define TYPE_NMI                  2
 #define VECTOR_MC                 18
 #define SMI_MSMI                  1
 #define NOTIFY_CONTEXT_INVALID    1
+#define NOTIFY_IRET_NMI           UINT64_C(0x1000)
+#define BLOCKED_BY_NMI            8
+#define RFLAGS_RF                 (UINT64_C(1) << 16)
 
 /* EPT violation qualification. */
-#define QUAL_ACCESS    UINT64_C(7)
-#define QUAL_WRITE     UINT64_C(2)
-#define QUAL_FETCH     UINT64_C(4)
-#define QUAL_GLA_VALID UINT64_C(0x80)
-#define QUAL_IRET_NMI  UINT64_C(0x1000)
+#define QUAL_WRITE        UINT64_C(2)
+#define QUAL_FETCH        UINT64_C(4)
+#define QUAL_GLA_VALID    UINT64_C(0x80)
+#define QUAL_IRET_NMI     UINT64_C(0x1000)
+#define QUAL_SHADOW_STACK UINT64_C(0x2000)
+#define QUAL_NOT_SHOWN    UINT64_C(0x1f80) /* of the linear address: not the host's business */
 
 unsigned guest_cpl(const struct guest *guest)
 {
@@ -33,10 +40,12 @@ void guest_skip_instruction(struct guest *guest)
 	guest->vp->state->interruptibility &= ~UINT32_C(3); /* STI and MOV SS blocking end */
 }
 
+/* Faults: the instruction runs again afterwards, without a debug exception of its own. */
 enum guest_result guest_inject(struct guest *guest, uint32_t event, uint32_t error)
 {
 	guest->vp->state->event = event;
 	guest->vp->state->event_error = error;
+	guest->vp->state->rflags |= RFLAGS_RF;
 	return GUEST_RESUME;
 }
 
@@ -51,7 +60,8 @@ enum guest_result guest_inject_ud(struct guest *guest)
 }
 
 /* A #VE while the last one's information is still unread becomes #DF. */
-enum guest_result guest_inject_ve(struct guest *guest, uint64_t gpa, uint64_t gla)
+enum guest_result guest_inject_ve(struct guest *guest, uint64_t qualification, uint64_t gpa,
+				  uint64_t gla)
 {
 	struct ve_info *ve = &guest->vp->vcpu->ve;
 
@@ -59,12 +69,23 @@ enum guest_result guest_inject_ve(struct guest *guest, uint64_t gpa, uint64_t gl
 		return guest_inject(guest, EVENT_DF, 0);
 	*ve = (struct ve_info){.valid = true,
 			       .exit_reason = guest->exit.reason,
-			       .qualification = guest->exit.qualification,
+			       .qualification = qualification,
 			       .gla = gla,
 			       .gpa = gpa,
 			       .instruction_length = guest->exit.instruction_length,
 			       .instruction_info = guest->exit.instruction_info};
 	return guest_inject(guest, EVENT_VE, 0);
+}
+
+/*
+ * An exit that this module never asked the CPU for. The host of a debuggable TD may have;
+ * otherwise the TD is dead.
+ */
+static enum guest_result unexpected_exit(struct guest *guest)
+{
+	return guest_async_exit(
+		guest, td_is_debug(&guest->vp->td) ? TDX_SUCCESS : TDX_NON_RECOVERABLE_TD,
+		guest->exit.qualification, 0, 0, 0);
 }
 
 bool tdx_model_deliver_ept_ve(struct tdx_model *model, const struct tdx_vcpu_view *vcpu,
@@ -100,13 +121,15 @@ static enum guest_result reserved_bit_fault(struct guest *guest)
 		error |= 0x4;
 	if (qual & QUAL_FETCH)
 		error |= 0x10;
+	if (qual & QUAL_SHADOW_STACK)
+		error |= 0x40;
 	guest->vp->state->cr2 = guest->exit.gla;
 	return guest_inject(guest, EVENT_PF, error);
 }
 
 static enum guest_result violation_exit(struct guest *guest, uint64_t extended)
 {
-	return guest_async_exit(guest, TDX_SUCCESS, guest->exit.qualification & QUAL_ACCESS,
+	return guest_async_exit(guest, TDX_SUCCESS, guest->exit.qualification & ~QUAL_NOT_SHOWN,
 				extended, guest->exit.gpa & ~(PAGE_4K - 1), 0);
 }
 
@@ -117,7 +140,7 @@ enum guest_result guest_ept_violation(struct guest *guest)
 	struct sept_walk walk;
 
 	if (guest->exit.qualification & QUAL_IRET_NMI)
-		guest->vp->state->interruptibility |= 8;
+		guest->vp->state->interruptibility |= BLOCKED_BY_NMI;
 	if (gpa >> td_gpa_bits(td) != 0 && (guest->exit.qualification & QUAL_GLA_VALID))
 		return reserved_bit_fault(guest);
 	if (!gpa_is_private(td, gpa))
@@ -127,7 +150,7 @@ enum guest_result guest_ept_violation(struct guest *guest)
 		return violation_exit(guest, EEQ_NONE);
 	if (td->cs->td_ctls & TD_CTLS_PENDING_VE_DISABLE)
 		return violation_exit(guest, EEQ_PENDING);
-	return guest_inject_ve(guest, gpa, guest->exit.gla);
+	return guest_inject_ve(guest, guest->exit.qualification, gpa, guest->exit.gla);
 }
 
 static enum guest_result misconfiguration(struct guest *guest)
@@ -197,44 +220,52 @@ void *guest_memory(struct guest *guest, uint64_t gpa, uint64_t qualification,
 
 /* ---- control registers ---------------------------------------------------- */
 
-#define CR0_PE (UINT64_C(1) << 0)
-#define CR0_TS (UINT64_C(1) << 3)
-#define CR0_NE (UINT64_C(1) << 5)
-#define CR0_WP (UINT64_C(1) << 16)
-#define CR0_NW (UINT64_C(1) << 29)
-#define CR0_CD (UINT64_C(1) << 30)
-#define CR0_PG (UINT64_C(1) << 31)
+#define CR0_PE   (UINT64_C(1) << 0)
+#define CR0_NE   (UINT64_C(1) << 5)
+#define CR0_WP   (UINT64_C(1) << 16)
+#define CR0_NW   (UINT64_C(1) << 29)
+#define CR0_CD   (UINT64_C(1) << 30)
+#define CR0_PG   (UINT64_C(1) << 31)
+#define CR0_LMSW UINT64_C(0xe) /* what LMSW can change: TS, EM, MP */
 /* Bits whose new value is silently dropped. */
 #define CR0_IGNORED (UINT64_C(0x1ff80000) | UINT64_C(1) << 17 | UINT64_C(0xffc0))
 
-#define CR4_MCE   (UINT64_C(1) << 6)
-#define CR4_VMXE  (UINT64_C(1) << 13)
-#define CR4_SMXE  (UINT64_C(1) << 14)
-#define CR4_PKE   (UINT64_C(1) << 22)
-#define CR4_CET   (UINT64_C(1) << 23)
-#define CR4_KL    (UINT64_C(1) << 19)
-#define CR4_PKS   (UINT64_C(1) << 24)
-#define CR4_UINTR (UINT64_C(1) << 25)
+#define CR4_MCE      (UINT64_C(1) << 6)
+#define CR4_VMXE     (UINT64_C(1) << 13)
+#define CR4_SMXE     (UINT64_C(1) << 14)
+#define CR4_PKE      (UINT64_C(1) << 22)
+#define CR4_CET      (UINT64_C(1) << 23)
+#define CR4_KL       (UINT64_C(1) << 19)
+#define CR4_PKS      (UINT64_C(1) << 24)
+#define CR4_UINTR    (UINT64_C(1) << 25)
+#define CR4_RESERVED (~UINT64_C(0x3ff7fff))
 
 #define CR_NUMBER(qual)   ((unsigned)((qual)&0xf))
 #define CR_TYPE(qual)     ((unsigned)((qual) >> 4 & 3))
 #define CR_REGISTER(qual) ((unsigned)((qual) >> 8 & 0xf))
+#define CR_MOV_TO         0
+#define CR_LMSW           3
 
+/*
+ * The CPU brings only writes that would change a bit which the module owns. What the CPU
+ * itself refuses is #GP, the rest #VE, but for bits whose new value it drops silently.
+ */
 static enum guest_result write_cr0(struct guest *guest, uint64_t value)
 {
+	const struct tdx_model *model = guest->call->model;
 	struct tdx_guest_state *s = guest->vp->state;
+	uint64_t fixed0 = msr_sampled(model, IA32_VMX_CR0_FIXED0) & ~(CR0_PE | CR0_PG);
 
+	if ((~value & fixed0) || (value & ~msr_sampled(model, IA32_VMX_CR0_FIXED1)))
+		return guest_inject_gp(guest);
 	if ((value & CR0_PG) && !(value & CR0_PE))
 		return guest_inject_gp(guest);
 	if (!(value & CR0_WP) && (s->cr4 & CR4_CET))
 		return guest_inject_gp(guest);
-	if ((value & CR0_NW) && !(value & CR0_CD))
-		return guest_inject_gp(guest);
 	if (!(value & CR0_PE) || !(value & CR0_NE) || (value & (CR0_NW | CR0_CD)) ||
 	    value >> 32)
-		return guest_inject_ve(guest, 0, 0);
+		return guest_inject_ve(guest, guest->exit.qualification, 0, 0);
 	s->cr0 = (s->cr0 & CR0_IGNORED) | (value & ~CR0_IGNORED);
-	s->cr0_shadow = s->cr0;
 	guest_skip_instruction(guest);
 	return GUEST_RESUME;
 }
@@ -245,51 +276,63 @@ static uint64_t cr4_not_offered(const struct tdcs *cs)
 	uint64_t bits = CR4_KL;
 
 	bits |= cs->xfam & 0x200 ? 0 : CR4_PKE;
-	bits |= cs->xfam & 0x1800 ? 0 : CR4_CET;
+	bits |= (cs->xfam & 0x1800) == 0x1800 ? 0 : CR4_CET;
 	bits |= cs->xfam & 0x4000 ? 0 : CR4_UINTR;
 	bits |= cs->attributes & ATTR_PKS ? 0 : CR4_PKS;
 	return bits;
 }
 
+/* As CR0, but no change of an owned bit is ever carried out. */
 static enum guest_result write_cr4(struct guest *guest, uint64_t value)
 {
-	struct tdx_guest_state *s = guest->vp->state;
-	uint64_t allowed = msr_sampled(guest->call->model, 0x489);
+	const struct tdx_model *model = guest->call->model;
+	uint64_t fixed0 = msr_sampled(model, IA32_VMX_CR4_FIXED0) & ~CR4_VMXE;
 
-	if (((value & ~CR4_VMXE) & ~allowed) || (value & cr4_not_offered(guest->vp->td.cs)))
+	if ((~value & fixed0) || (value & ~msr_sampled(model, IA32_VMX_CR4_FIXED1)))
 		return guest_inject_gp(guest);
-	if ((value & CR4_CET) && !(s->cr0 & CR0_WP))
+	if (value & cr4_not_offered(guest->vp->td.cs))
 		return guest_inject_gp(guest);
-	if (!(value & CR4_MCE) || (value & (CR4_VMXE | CR4_SMXE)))
-		return guest_inject_ve(guest, 0, 0);
-	s->cr4 = value | CR4_VMXE;
-	s->cr4_shadow = value;
+	if ((value & CR4_CET) && !(guest->vp->state->cr0 & CR0_WP))
+		return guest_inject_gp(guest);
+	return guest_inject_ve(guest, guest->exit.qualification, 0, 0);
+}
+
+static enum guest_result load_msw(struct guest *guest, uint64_t word)
+{
+	struct tdx_guest_state *s = guest->vp->state;
+
+	s->cr0 = (s->cr0 & ~CR0_LMSW) | (word & CR0_LMSW);
 	guest_skip_instruction(guest);
 	return GUEST_RESUME;
 }
 
 static enum guest_result cr_access(struct guest *guest)
 {
-	struct tdx_guest_state *s = guest->vp->state;
 	uint64_t qual = guest->exit.qualification;
-	uint64_t lmsw;
+	uint64_t value = guest->vp->state->gpr[CR_REGISTER(qual)];
 
-	switch (CR_TYPE(qual)) {
-	case 0: /* MOV to CR */
-		if (CR_NUMBER(qual) == 0)
-			return write_cr0(guest, s->gpr[CR_REGISTER(qual)]);
-		if (CR_NUMBER(qual) == 4)
-			return write_cr4(guest, s->gpr[CR_REGISTER(qual)]);
-		break;
-	case 2: /* CLTS */
-		return write_cr0(guest, s->cr0 & ~CR0_TS);
-	case 3: /* LMSW: only MP, EM, TS take effect */
-		lmsw = qual >> 16 & 0xe;
-		return write_cr0(guest, (s->cr0 & ~UINT64_C(0xe)) | lmsw);
-	default:
-		break;
-	}
-	return guest_async_exit(guest, TDX_NON_RECOVERABLE_TD, qual, 0, 0, 0);
+	if (CR_TYPE(qual) == CR_LMSW)
+		return load_msw(guest, qual >> 16);
+	if (CR_TYPE(qual) == CR_MOV_TO && CR_NUMBER(qual) == 0)
+		return write_cr0(guest, value);
+	if (CR_TYPE(qual) == CR_MOV_TO && CR_NUMBER(qual) == 4)
+		return write_cr4(guest, value);
+	return unexpected_exit(guest);
+}
+
+/* Whatever a machine brings of CR0 and CR4, these bits the module owns. */
+uint64_t guest_cr0_mask(const struct tdx_model *model)
+{
+	return (~CR0_PG & (msr_sampled(model, IA32_VMX_CR0_FIXED0) |
+			   ~msr_sampled(model, IA32_VMX_CR0_FIXED1))) |
+	       CR0_PE | CR0_NE | CR0_NW | CR0_CD | CR0_IGNORED | ~UINT64_C(0xffffffff);
+}
+
+uint64_t guest_cr4_mask(const struct tdx_model *model, const struct tdcs *cs)
+{
+	return msr_sampled(model, IA32_VMX_CR4_FIXED0) |
+	       ~msr_sampled(model, IA32_VMX_CR4_FIXED1) | CR4_MCE | CR4_VMXE | CR4_SMXE |
+	       CR4_RESERVED | cr4_not_offered(cs);
 }
 
 /* XCR0: x87 always, within XFAM, and AVX-512 and AMX as wholes. */
@@ -314,44 +357,53 @@ static enum guest_result xsetbv(struct guest *guest)
 
 /* ---- the dispatcher ------------------------------------------------------- */
 
+/* An exit that goes to the host with all that the CPU said. */
+static enum guest_result host_exit(struct guest *guest, uint64_t status)
+{
+	return guest_async_exit(guest, status, guest->exit.qualification, 0, 0,
+				guest->exit.interruption_info);
+}
+
 static enum guest_result exception(struct guest *guest)
 {
 	uint32_t info = guest->exit.interruption_info;
 
+	if (INTERRUPTION_TYPE(info) == TYPE_NMI)
+		return host_exit(guest, TDX_SUCCESS);
 	if (INTERRUPTION_VECTOR(info) == VECTOR_MC)
-		return guest_async_exit(guest, TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE, 0, 0, 0,
-					info);
-	return guest_async_exit(guest, TDX_SUCCESS, guest->exit.qualification, 0, 0, info);
+		return host_exit(guest, TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE);
+	return host_exit(guest,
+			 td_is_debug(&guest->vp->td) ? TDX_SUCCESS : TDX_NON_RECOVERABLE_TD);
 }
 
-static enum guest_result instruction(struct guest *guest)
+/* The guest can take the NMI that the host wants it to have, unless a #VE comes first. */
+static enum guest_result nmi_window(struct guest *guest)
 {
-	switch (guest->exit.reason) {
-	case EXIT_CPUID:
-		return guest_cpuid(guest);
-	case EXIT_RDMSR:
-		return guest_rdmsr(guest);
-	case EXIT_WRMSR:
-		return guest_wrmsr(guest);
-	case EXIT_XSETBV:
-		return xsetbv(guest);
-	case EXIT_CR_ACCESS:
-		return cr_access(guest);
-	case EXIT_RDPMC:
-		return guest_inject_gp(guest);
-	case EXIT_HLT:
-	case EXIT_INVD:
-	case EXIT_VMCALL:
-	case EXIT_IO:
-	case EXIT_MWAIT:
-	case EXIT_MONITOR:
-	case EXIT_WBINVD:
-	case EXIT_APIC_WRITE:
-	case EXIT_PCONFIG:
-		return guest_inject_ve(guest, 0, 0);
-	default:
-		return guest_inject_ud(guest);
-	}
+	struct vcpu *vcpu = guest->vp->vcpu;
+
+	if (!vcpu->pend_nmi || vcpu->ve.valid)
+		return GUEST_RESUME;
+	vcpu->pend_nmi = false;
+	guest->vp->state->event = EVENT_NMI;
+	return GUEST_RESUME;
+}
+
+static enum guest_result notification(struct guest *guest)
+{
+	if (guest->exit.qualification & NOTIFY_IRET_NMI)
+		guest->vp->state->interruptibility |= BLOCKED_BY_NMI;
+	return guest_async_exit(guest,
+				guest->exit.qualification & NOTIFY_CONTEXT_INVALID
+					? TDX_NON_RECOVERABLE_TD
+					: TDX_SUCCESS,
+				guest->exit.qualification, 0, 0, 0);
+}
+
+static enum guest_result rdpmc(struct guest *guest)
+{
+	if (guest->vp->td.cs->attributes & ATTR_PERFMON)
+		return unexpected_exit(guest);
+	return guest_inject_gp(guest);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): one line per exit reason */
@@ -364,46 +416,65 @@ enum guest_result guest_handle_exit(struct guest *guest)
 	case EXIT_EXCEPTION:
 		return exception(guest);
 	case EXIT_INTERRUPT:
-		return guest_async_exit(guest, TDX_SUCCESS, 0, 0, 0, exit->interruption_info);
-	case EXIT_TRIPLE_FAULT:
-		return guest_async_exit(guest, TDX_NON_RECOVERABLE_VCPU, 0, 0, 0, 0);
+	case EXIT_C_STATE_SMI:
+		return host_exit(guest, TDX_SUCCESS);
 	case EXIT_SMI:
-		return guest_async_exit(guest,
-					exit->qualification & SMI_MSMI
+		return host_exit(guest, exit->qualification & SMI_MSMI
 						? TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE
-						: TDX_SUCCESS,
-					exit->qualification, 0, 0, 0);
+						: TDX_SUCCESS);
+	case EXIT_TRIPLE_FAULT:
+		return guest_async_exit(guest, TDX_NON_RECOVERABLE_VCPU, exit->qualification, 0,
+					0, 0);
 	case EXIT_INIT:
 	case EXIT_TASK_SWITCH:
 	case EXIT_BUS_LOCK:
 		return guest_async_exit(guest, TDX_SUCCESS, exit->qualification, 0, 0, 0);
+	case EXIT_NMI_WINDOW:
+		return nmi_window(guest);
 	case EXIT_NOTIFY:
-		return guest_async_exit(guest,
-					exit->qualification & NOTIFY_CONTEXT_INVALID
-						? TDX_NON_RECOVERABLE_TD
-						: TDX_SUCCESS,
-					exit->qualification, 0, 0, 0);
+		return notification(guest);
 	case EXIT_EPT_VIOLATION:
 		return guest_ept_violation(guest);
 	case EXIT_EPT_MISCONFIG:
 		return misconfiguration(guest);
 	case EXIT_TDCALL:
 		return guest_tdcall(guest);
-	case EXIT_CPUID ... EXIT_RSM:
-	case EXIT_VMCALL ... EXIT_CR_ACCESS:
-	case EXIT_IO ... EXIT_WRMSR:
+	case EXIT_CPUID:
+		return guest_cpuid(guest);
+	case EXIT_RDMSR:
+		return guest_rdmsr(guest);
+	case EXIT_WRMSR:
+		return guest_wrmsr(guest);
+	case EXIT_XSETBV:
+		return xsetbv(guest);
+	case EXIT_CR_ACCESS:
+		return cr_access(guest);
+	case EXIT_RDPMC:
+		return rdpmc(guest);
+	case EXIT_HLT:
+	case EXIT_INVD:
+	case EXIT_VMCALL:
+	case EXIT_IO:
 	case EXIT_MWAIT:
 	case EXIT_MONITOR:
+	case EXIT_WBINVD:
+	case EXIT_APIC_WRITE:
+	case EXIT_PCONFIG:
+		return guest_inject_ve(guest, exit->qualification, 0, 0);
+	case EXIT_ENQCMD:
+		return guest_inject_gp(guest);
+	case EXIT_GETSEC:
+	case EXIT_RSM:
+	case EXIT_VMCLEAR ... EXIT_VMXON:
 	case EXIT_INVEPT:
-	case EXIT_INVVPID ... EXIT_APIC_WRITE:
+	case EXIT_INVVPID:
 	case EXIT_VMFUNC:
 	case EXIT_ENCLS:
-	case EXIT_PCONFIG:
 	case EXIT_ENCLV:
+	case EXIT_ENQCMDS:
 	case EXIT_SEAMCALL:
-		return instruction(guest);
-	default: /* nothing that this module ever asked the CPU to exit for */
-		return guest_async_exit(guest, TDX_NON_RECOVERABLE_TD, exit->qualification, 0,
-					0, 0);
+		return guest_inject_ud(guest);
+	default:
+		return unexpected_exit(guest);
 	}
 }

@@ -100,7 +100,7 @@ enum guest_result guest_cpuid(struct guest *guest)
 
 	if (index < 0 || cpuid_entry((unsigned)index)->faulting || wants_ve(guest) ||
 	    wants_ve_for(guest, index))
-		return guest_inject_ve(guest, 0, 0);
+		return guest_inject_ve(guest, 0, 0, 0);
 	memcpy(v, values[index].reg, sizeof(v));
 	patch(guest, cpuid_entry((unsigned)index), v);
 	gpr[TDX_RAX] = v[0];
@@ -152,7 +152,7 @@ enum guest_result guest_rdmsr(struct guest *guest)
 
 	switch (msr_rule(guest->vp->td.cs, msr, false)) {
 	case MSR_VE:
-		return guest_inject_ve(guest, 0, 0);
+		return guest_inject_ve(guest, 0, 0, 0);
 	case MSR_GP:
 		return guest_inject_gp(guest);
 	case MSR_NATIVE:
@@ -172,7 +172,7 @@ static enum guest_result write_efer(struct guest *guest, uint64_t value)
 	struct tdx_guest_state *s = guest->vp->state;
 
 	if ((value ^ s->efer) & ~(EFER_SCE | EFER_LMA))
-		return guest_inject_ve(guest, 0, 0);
+		return guest_inject_ve(guest, 0, 0, 0);
 	s->efer = (s->efer & ~EFER_SCE) | (value & EFER_SCE);
 	guest_skip_instruction(guest);
 	return GUEST_RESUME;
@@ -196,7 +196,7 @@ static enum guest_result write_debugctl(struct guest *guest, uint64_t value)
 	if (value & ~DEBUGCTL_VALID)
 		return guest_inject_gp(guest);
 	if ((value & DEBUGCTL_TR) && !(value & DEBUGCTL_BTS))
-		return guest_inject_ve(guest, 0, 0);
+		return guest_inject_ve(guest, 0, 0, 0);
 	s->debugctl = (value & ~DEBUGCTL_UNCORE_PMI) | (s->debugctl & DEBUGCTL_UNCORE_PMI);
 	guest_skip_instruction(guest);
 	return GUEST_RESUME;
@@ -210,7 +210,7 @@ enum guest_result guest_wrmsr(struct guest *guest)
 
 	switch (msr_rule(guest->vp->td.cs, msr, true)) {
 	case MSR_VE:
-		return guest_inject_ve(guest, 0, 0);
+		return guest_inject_ve(guest, 0, 0, 0);
 	case MSR_GP:
 		return guest_inject_gp(guest);
 	case MSR_NATIVE:

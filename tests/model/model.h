@@ -519,7 +519,8 @@ enum guest_result guest_ept_violation(struct guest *guest);
 enum guest_result guest_async_exit(struct guest *guest, uint64_t status, uint64_t qualification,
 				   uint64_t extended, uint64_t gpa, uint32_t interruption);
 enum guest_result guest_inject(struct guest *guest, uint32_t event, uint32_t error);
-enum guest_result guest_inject_ve(struct guest *guest, uint64_t gpa, uint64_t gla);
+enum guest_result guest_inject_ve(struct guest *guest, uint64_t qualification, uint64_t gpa,
+				  uint64_t gla);
 enum guest_result guest_inject_gp(struct guest *guest);
 enum guest_result guest_inject_ud(struct guest *guest);
 void guest_skip_instruction(struct guest *guest);
@@ -600,6 +601,10 @@ bool random_256_bits(struct call *call, uint64_t value[4]);
 #define IA32_MISC_ENABLE        0x1a0
 #define IA32_VMX_EPT_VPID_CAP   0x48c
 #define IA32_ARCH_CAPABILITIES  0x10a
+#define IA32_VMX_CR0_FIXED0     0x486
+#define IA32_VMX_CR0_FIXED1     0x487
+#define IA32_VMX_CR4_FIXED0     0x488
+#define IA32_VMX_CR4_FIXED1     0x489
 #define MISC_ENABLE_LIMIT_CPUID (UINT64_C(1) << 22)
 #define EPT_CAP_WALK_5          (UINT64_C(1) << 7)
 #define MISC_ENABLE_MONITOR_FSM (UINT64_C(1) << 18)

@@ -2,7 +2,7 @@
 /* TDH.VP: creating, initialising, reading, writing and flushing a vCPU. */
 #include <string.h>
 
-#include "tests/model/model.h"
+#include "tests/model/guest.h"
 
 uint64_t tdh_vp_create(struct call *call)
 {
@@ -82,16 +82,18 @@ static void init_segments(struct tdx_guest_state *s)
 }
 
 /* 32-bit protected mode, flat, paging off, LME already set. */
-static void init_registers(struct tdx_guest_state *s)
+static void init_registers(const struct vp *vp)
 {
+	const struct tdx_model *model = vp->td.model;
+	struct tdx_guest_state *s = vp->state;
+
 	s->rip = 0xfffffff0;
 	s->rflags = 0x2;
 	s->cr0 = 0x21;
 	s->cr4 = 0x2040;
-	/* Owned: all of CR0 but MP, EM, TS, ET, WP, AM and PG. */
-	s->cr0_mask = ~UINT64_C(0x8005001e);
+	s->cr0_mask = guest_cr0_mask(model);
 	s->cr0_shadow = 0x21;
-	s->cr4_mask = ~UINT64_C(0x37079f);
+	s->cr4_mask = guest_cr4_mask(model, vp->td.cs);
 	s->cr4_shadow = 0x40;
 	s->efer = 0x901;
 	s->pat = 0x0007040600070406;
@@ -107,7 +109,7 @@ static void init_state(struct call *call, struct vp *vp)
 	const struct cpuid_values *leaf_1 =
 		(const struct cpuid_values *)tdcs_page(&vp->td, TDCS_CPUID) + cpuid_index(1, 0);
 
-	init_registers(s);
+	init_registers(vp);
 	init_segments(s);
 	s->gpr[TDX_RBX] = td_gpa_bits(&vp->td);
 	s->gpr[TDX_RCX] = s->gpr[TDX_R8] = call->gpr[TDX_RDX];

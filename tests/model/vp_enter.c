@@ -12,6 +12,7 @@
 #define REASON_ENTRY_FAILED 33
 #define EEQ_XSTATE_FAILED   4
 #define QUAL_WRITE          2
+#define QUAL_VM             (UINT64_C(3) << 32) /* whose exit it is: 0, the TD's own */
 
 /* The vCPU's TLB epoch: as of this entry it holds no older translation. */
 static bool enter_epoch(struct vp *vp)
@@ -65,7 +66,7 @@ enum guest_result guest_async_exit(struct guest *guest, uint64_t status, uint64_
 		atomic_store(&vp->td.tdr->fatal, true);
 		break;
 	}
-	set_exit_registers(guest->call, qualification, extended, gpa, interruption);
+	set_exit_registers(guest->call, qualification & ~QUAL_VM, extended, gpa, interruption);
 	set_host_rbp(guest->call, vp->td.cs);
 	vp->vcpu->last_exit =
 		status == TDX_HOST_PRIORITY_BUSY_TIMEOUT ? EXIT_ASYNC_TRAP : EXIT_ASYNC_FAULT;

@@ -4,16 +4,12 @@
  * control registers, XSETBV, the MSRs it writes itself, reports, #VE from the shared EPT.
  */
 #include "core/cpu.h"
-#include "guest-abi/tdboot.h"
-#include "mm/frame.h"
 #include "mm/phys.h"
-#include "tdx/module.h"
-#include "tdx/td.h"
 #include "tests/hosted/hosted.h"
+#include "tests/unit/model_td.h"
 #include "tests/unit/test.h"
 #include "vmx/exit.h"
 
-#define RAM           UINT64_C(0x10000000)
 #define CR_ACCESS     28
 #define XSETBV        55
 #define LENGTH        3
@@ -42,20 +38,10 @@ struct step {
 	uint64_t result; /* RAX afterwards, of a TDCALL */
 };
 
-static struct td td;
-static struct td_vcpu vcpu;
 static const struct step *steps;
 static unsigned step_count, at;
 static bool reading_veinfo;
 static struct tdx_guest_state last;
-
-static const struct td_params params = {
-	.attributes = TDX_ATTR_SEPT_VE_DISABLE,
-	.max_vcpus = 1,
-	.tsc_khz = 1000000,
-	.ram_low_end = {RAM},
-	.ram_high_end = {UINT64_C(1) << 32},
-};
 
 static void execute(struct tdx_guest_state *s, struct tdx_exit *exit, const struct step *step)
 {
@@ -103,23 +89,7 @@ static void play(unsigned cpu, struct tdx_vcpu_view *view, struct tdx_exit *exit
 		execute(s, exit, &steps[at++]);
 }
 
-static void start(void)
-{
-	hpa_t shared;
-
-	hosted_start_ready(&hosted_default);
-	EXPECT_EQ(frame_alloc_range(4 * PAGE_SIZE, PAGE_SIZE, hpa(0), hpa(UINT64_MAX),
-				    FRAME_SHARED, &shared),
-		  STATUS_OK);
-	EXPECT_EQ(td_create(&td, &params), STATUS_OK);
-	EXPECT_EQ(td_vcpu_create(&td, &vcpu, 0), STATUS_OK);
-	EXPECT_EQ(td_vcpu_configure(&vcpu, shared, 0xf2, hpa_add(shared, PAGE_SIZE)),
-		  STATUS_OK);
-	EXPECT_EQ(td_add_measured_page(&td, gpa(TDBOOT_PARAMS_GPA),
-				       phys_ptr(hpa_add(shared, 2 * PAGE_SIZE))),
-		  STATUS_OK);
-	EXPECT_EQ(td_finalize(&td), STATUS_OK);
-}
+static void start(void) { model_td_start(TDX_ATTR_SEPT_VE_DISABLE); }
 
 static void run(const struct step *of, unsigned count)
 {
@@ -129,33 +99,41 @@ static void run(const struct step *of, unsigned count)
 	step_count = count;
 	at = 0;
 	hosted_set_guest(play);
-	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpu, &regs)), TDX_SUCCESS);
+	EXPECT_EQ(tdx_code(td_vcpu_enter(&model_vcpu[0], &regs)), TDX_SUCCESS);
 	EXPECT_EQ(at, count);
 }
 
 #define RUN(table) run(table, sizeof(table) / sizeof((table)[0]))
 
-TEST(model_cr0_keeps_the_bits_that_tdx_fixes)
+TEST(model_cr0_refuses_what_the_cpu_refuses_and_reports_the_rest)
 {
 	static const struct step table[] = {
 		{.reason = CR_ACCESS, .qualification = MOV_CR0, .rax = CR0_LONG_MODE},
 		{.reason = CR_ACCESS, .qualification = LMSW(0x8)},
-		{.reason = CR_ACCESS, .qualification = CLTS},
+		{.reason = CR_ACCESS, .qualification = LMSW(0x0)},
 		{.reason = CR_ACCESS,
 		 .qualification = MOV_CR0,
-		 .rax = CR0_LONG_MODE & ~UINT64_C(0x20), /* NE */
-		 .event = VE},
+		 .rax = CR0_LONG_MODE & ~UINT64_C(0x20), /* NE: the CPU insists */
+		 .event = GP},
 		{.reason = CR_ACCESS,
 		 .qualification = MOV_CR0,
 		 .rax = CR0_LONG_MODE | 0x40000000, /* CD */
 		 .event = VE},
 		{.reason = CR_ACCESS,
 		 .qualification = MOV_CR0,
-		 .rax = CR0_LONG_MODE | 0x20000000, /* NW without CD */
-		 .event = GP},
+		 .rax = CR0_LONG_MODE | 0x20000000, /* NW */
+		 .event = VE},
+		{.reason = CR_ACCESS,
+		 .qualification = MOV_CR0,
+		 .rax = CR0_LONG_MODE & ~UINT64_C(0x80000001), /* protection */
+		 .event = VE},
 		{.reason = CR_ACCESS,
 		 .qualification = MOV_CR0,
 		 .rax = CR0_LONG_MODE & ~UINT64_C(1), /* paging without protection */
+		 .event = GP},
+		{.reason = CR_ACCESS,
+		 .qualification = MOV_CR0,
+		 .rax = CR0_LONG_MODE | UINT64_C(1) << 40,
 		 .event = GP},
 	};
 
@@ -163,13 +141,12 @@ TEST(model_cr0_keeps_the_bits_that_tdx_fixes)
 	RUN(table);
 	EXPECT_EQ(last.cr0 & 0x80010021, 0x80010021);
 	EXPECT_EQ(last.cr0 & 0x60000008, 0);
-	EXPECT_EQ(last.cr0_shadow, last.cr0);
+	EXPECT_EQ(last.cr0_shadow, 0x21);
 }
 
-TEST(model_cr4_keeps_vmxe_for_itself)
+TEST(model_cr4_never_changes_a_bit_that_it_owns)
 {
 	static const struct step table[] = {
-		{.reason = CR_ACCESS, .qualification = MOV_CR4, .rax = CR4_LONG_MODE},
 		{.reason = CR_ACCESS,
 		 .qualification = MOV_CR4,
 		 .rax = CR4_LONG_MODE | 0x2000, /* VMXE */
@@ -190,8 +167,32 @@ TEST(model_cr4_keeps_vmxe_for_itself)
 
 	start();
 	RUN(table);
-	EXPECT_EQ(last.cr4, CR4_LONG_MODE | 0x2000);
-	EXPECT_EQ(last.cr4_shadow, CR4_LONG_MODE);
+	EXPECT_EQ(last.cr4, 0x2040);
+	EXPECT_EQ(last.cr4_shadow, 0x40);
+}
+
+TEST(model_owns_the_control_register_bits_that_the_cpu_or_the_td_fixes)
+{
+	static const struct step table[] = {{.reason = EXIT_RDMSR, .rcx = 0x1d9}};
+
+	start();
+	RUN(table);
+	/* MP, EM, TS, ET, WP, AM, PG are the guest's. */
+	EXPECT_EQ(last.cr0_mask, ~UINT64_C(0x8005001e));
+	/* No PKE, CET, PKS, key locker in this TD; MCE, VMXE, SMXE never. */
+	EXPECT_EQ(last.cr4_mask & 0x1ffffff, 0x1c86040 | 0x8000);
+	EXPECT_EQ(last.cr4_mask >> 25, ~UINT64_C(0) >> 25);
+}
+
+TEST(model_kills_a_td_at_an_exit_that_nobody_asked_for)
+{
+	const struct tdx_exit exit = {.reason = CR_ACCESS, .qualification = CLTS};
+	struct vp_regs regs;
+
+	start();
+	EXPECT_EQ(model_td_exit(0, &exit, &regs), UINT64_C(0x600000020000001c));
+	EXPECT_EQ(regs.rcx, CLTS);
+	EXPECT_EQ(model_td_exit(0, &exit, &regs), UINT64_C(0xe000060400000000));
 }
 
 TEST(model_xsetbv_takes_what_xfam_and_the_cpu_allow)
@@ -254,9 +255,10 @@ TEST(model_verifies_its_own_reports_only)
 	unsigned level;
 
 	start();
-	EXPECT_EQ(td_populate(&td, gpa(0), SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td_populate(&model_td, gpa(0), SIZE_2M), STATUS_OK);
 	RUN(first);
-	EXPECT_EQ(tdx_model_translate(hosted_model(), td.tdr.pa.raw, 0x2000, &at_hpa, &level),
+	EXPECT_EQ(tdx_model_translate(hosted_model(), model_td.tdr.pa.raw, 0x2000, &at_hpa,
+				      &level),
 		  TDX_GPA_MAPPED);
 	*(uint8_t *)phys_ptr(hpa(at_hpa + 128)) ^= 1;
 	RUN(then);
@@ -282,6 +284,6 @@ TEST(model_has_one_ve_at_a_time)
 
 	start();
 	hosted_set_guest(violate_twice);
-	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpu, &regs)), TDX_SUCCESS);
+	EXPECT_EQ(tdx_code(td_vcpu_enter(&model_vcpu[0], &regs)), TDX_SUCCESS);
 	EXPECT_EQ(regs.r8, UINT64_C(1) << 47);
 }
