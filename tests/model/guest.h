@@ -56,22 +56,21 @@ enum {
 	EEQ_PENDING = 6,
 };
 
-enum guest_result guest_vmcall(struct guest *guest);
+/* TDG.VP.VMCALL: the guest has left; false: its mask is invalid. */
+bool guest_vmcall(struct guest *guest);
 void guest_count_fault(struct guest *guest);
 
 /* ---- memory named by TDCALL operands -------------------------------------- */
 
-#define QUAL_READ 1u
-#define QUAL_RMW  3u
+#define ACCESS_READ UINT64_C(1)
+#define ACCESS_RMW  UINT64_C(3)
 
 /*
- * Pointer to guest byte `gpa`, valid to the end of its page. NULL: the access
- * faults; *result then says whether the guest goes on (with #VE, at the same
- * instruction) or exits.
+ * Pointer to byte `gpa`, which is valid, up to the end of its page. NULL: the access faults;
+ * *result then says whether the guest goes on (with #VE, at the same instruction) or exits.
  */
-void *guest_memory(struct guest *guest, uint64_t gpa, uint64_t qualification,
+void *guest_memory(struct guest *guest, uint64_t gpa, uint64_t access,
 		   enum guest_result *result);
-bool guest_gpa_is_valid(const struct guest *guest, uint64_t gpa);
 
 unsigned guest_cpl(const struct guest *guest);
 

@@ -662,10 +662,10 @@ static bool management_value(struct vp *vp, uint32_t code, uint32_t i, uint64_t 
 				 : 0;
 		break;
 	case 0x30:
-		*value = vcpu->host_priority_since;
+		*value = vcpu->yields_since;
 		break;
 	case 0x31:
-		*value = vcpu->host_priority_since != 0;
+		*value = vcpu->yields_to_host;
 		break;
 	default:
 		*value = 0;

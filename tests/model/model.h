@@ -370,8 +370,9 @@ struct vcpu {
 	uint8_t epf_count, epf_gpa_count;
 	uint64_t epf_gpa[EPF_LIST_SIZE];
 
-	uint64_t
-		host_priority_since; /* TSC when the guest first had to yield; 0 = it has not */
+	/* The guest found a host before it at a lock, first at this TSC. */
+	bool yields_to_host;
+	uint64_t yields_since;
 
 	struct tdx_exit last_vmexit;
 };
@@ -605,6 +606,7 @@ bool random_256_bits(struct call *call, uint64_t value[4]);
 #define IA32_VMX_CR0_FIXED1     0x487
 #define IA32_VMX_CR4_FIXED0     0x488
 #define IA32_VMX_CR4_FIXED1     0x489
+#define IA32_VMX_EPT_VPID_CAP   0x48c
 #define MISC_ENABLE_LIMIT_CPUID (UINT64_C(1) << 22)
 #define EPT_CAP_WALK_5          (UINT64_C(1) << 7)
 #define MISC_ENABLE_MONITOR_FSM (UINT64_C(1) << 18)
@@ -616,6 +618,24 @@ static inline bool take_lock(struct tdx_model *model, struct lock *lock, enum lo
 	if (mode != LOCK_NONE && model->machine.lock_changed)
 		model->machine.lock_changed(model->machine.ctx);
 	return true;
+}
+
+/* For a TDCALL: TDX_OPERAND_BUSY, or TDX_OPERAND_BUSY_HOST_PRIORITY while a host comes first.
+ */
+static inline uint64_t take_lock_guest(struct tdx_model *model, struct lock *lock,
+				       enum lock_mode mode)
+{
+	switch (lock_try_guest(lock, mode)) {
+	case LOCK_BUSY:
+		return TDX_OPERAND_BUSY;
+	case LOCK_HOST_FIRST:
+		return TDX_OPERAND_BUSY_HOST_PRIORITY;
+	case LOCK_TAKEN:
+		break;
+	}
+	if (model->machine.lock_changed)
+		model->machine.lock_changed(model->machine.ctx);
+	return TDX_SUCCESS;
 }
 
 static inline void drop_lock(struct tdx_model *model, struct lock *lock, enum lock_mode mode)

@@ -105,10 +105,10 @@ uint64_t sept_lock_guest(struct sept_walk *walk)
 	uint64_t seen = atomic_load(walk->slot);
 
 	do {
-		if (seen & ENTRY_HOST_WAITED)
-			return TDX_OPERAND_BUSY_HOST_PRIORITY;
 		if (seen & ENTRY_LOCKED)
 			return TDX_OPERAND_BUSY;
+		if (seen & ENTRY_HOST_WAITED)
+			return TDX_OPERAND_BUSY_HOST_PRIORITY;
 	} while (!atomic_compare_exchange_weak(walk->slot, &seen, seen | ENTRY_LOCKED));
 	walk->entry = seen;
 	return TDX_SUCCESS;

@@ -74,7 +74,7 @@ enum guest_result guest_async_exit(struct guest *guest, uint64_t status, uint64_
 	return GUEST_EXIT;
 }
 
-enum guest_result guest_vmcall(struct guest *guest)
+bool guest_vmcall(struct guest *guest)
 {
 	uint64_t *host = guest->call->gpr;
 	const uint64_t *gpr = guest->vp->state->gpr;
@@ -82,11 +82,8 @@ enum guest_result guest_vmcall(struct guest *guest)
 	bool no_rbp = guest->vp->td.cs->config_flags & CONFIG_NO_RBP_MOD;
 
 	if ((mask >> 32) || (mask & (1u << TDX_RAX | 1u << TDX_RCX | 1u << TDX_RSP)) ||
-	    (no_rbp && (mask & MASK_RBP))) {
-		guest->vp->state->gpr[TDX_RAX] = TDX_OPERAND_INVALID | OPERAND_RCX;
-		guest_skip_instruction(guest);
-		return GUEST_RESUME;
-	}
+	    (no_rbp && (mask & MASK_RBP)))
+		return false;
 	set_exit_registers(guest->call, mask, 0, 0, 0);
 	set_host_rbp(guest->call, guest->vp->td.cs);
 	for (unsigned i = TDX_RDX; i < TDX_GPR_COUNT; i++)
@@ -95,7 +92,7 @@ enum guest_result guest_vmcall(struct guest *guest)
 	guest_skip_instruction(guest);
 	guest->vp->vcpu->last_exit = EXIT_TDVMCALL;
 	guest->status = TDX_SUCCESS | guest->exit.reason;
-	return GUEST_EXIT;
+	return true;
 }
 
 /* The host answers a TDG.VP.VMCALL in the registers that the guest selected. */

@@ -11,7 +11,10 @@
 extern struct td model_td;
 extern struct td_vcpu model_vcpu[MODEL_TD_VCPUS];
 
-/* Builds the machine and a finalised TD with these attributes; its page 0x200000.. is free. */
+/* Four frames of the host's: the root of the shared EPT first, the others free. */
+extern hpa_t model_shared;
+
+/* Builds the machine and a finalised TD with these attributes; nothing else is mapped. */
 void model_td_start(uint64_t attributes);
 
 /* TDH.VP.ENTER with all registers `fill`, on this CPU: RAX, and the rest in *regs. */
@@ -19,3 +22,17 @@ uint64_t model_td_enter(unsigned vcpu, uint64_t fill, struct vp_regs *regs);
 
 /* One exit of the guest, which must end in a TD exit. */
 uint64_t model_td_exit(unsigned vcpu, const struct tdx_exit *exit, struct vp_regs *regs);
+
+/* One TDCALL, after which the guest takes an interrupt if it still runs. */
+struct model_tdcall {
+	uint64_t rax, rcx, rdx, r8;
+};
+
+struct model_outcome {
+	uint64_t status;     /* of TDH.VP.ENTER: 1 if the guest was resumed */
+	struct vp_regs host; /* then the interrupt's */
+	uint32_t event;      /* injected after the TDCALL */
+	uint64_t rax, rcx, rdx, r8, rip_moved;
+};
+
+struct model_outcome model_td_call(unsigned vcpu, struct model_tdcall call);
