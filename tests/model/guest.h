@@ -27,6 +27,7 @@ enum {
 	EXIT_RDMSR = 31,
 	EXIT_WRMSR = 32,
 	EXIT_MWAIT = 36,
+	EXIT_MONITOR_TRAP = 37,
 	EXIT_MONITOR = 39,
 	EXIT_C_STATE_SMI = 42,
 	EXIT_EPT_VIOLATION = 48,
@@ -58,7 +59,24 @@ enum {
 
 /* TDG.VP.VMCALL: the guest has left; false: its mask is invalid. */
 bool guest_vmcall(struct guest *guest);
-void guest_count_fault(struct guest *guest);
+/* RCX, RDX, R8 and R9 of a TD exit; all others but RBP are zero. */
+void guest_set_exit_registers(struct call *call, uint64_t rcx, uint64_t rdx, uint64_t r8,
+			      uint64_t r9);
+
+/* ---- against hosts that step a guest --------------------------------------- */
+
+enum guest_filter {
+	FILTER_CONTINUE,
+	FILTER_RESUME, /* the host must not see this exit yet */
+	FILTER_WRONG_APIC_MODE,
+};
+
+enum guest_filter guest_filter_exit(struct guest *guest);
+/* An EPT violation on a private GPA goes to the host. */
+void guest_log_fault(struct guest *guest);
+/* Before an entry; *refused: it is over, with this status. */
+uint64_t guest_filter_entry(struct guest *guest, bool *refused);
+void guest_notify_of_faults(struct guest *guest);
 
 /* ---- memory named by TDCALL operands -------------------------------------- */
 

@@ -14,6 +14,7 @@
 #define INTERRUPTION_VECTOR(info) ((info)&0xff)
 #define INTERRUPTION_TYPE(info)   ((info) >> 8 & 7)
 #define TYPE_NMI                  2
+#define TYPE_EXCEPTION            3
 #define VECTOR_MC                 18
 #define SMI_MSMI                  1
 #define NOTIFY_CONTEXT_INVALID    1
@@ -37,6 +38,7 @@ unsigned guest_cpl(const struct guest *guest)
 void guest_skip_instruction(struct guest *guest)
 {
 	guest->vp->state->rip += guest->exit.instruction_length;
+	guest->rip_moved += guest->exit.instruction_length;
 	guest->vp->state->interruptibility &= ~UINT32_C(3); /* STI and MOV SS blocking end */
 }
 
@@ -138,6 +140,7 @@ enum guest_result guest_ept_violation(struct guest *guest)
 	struct td *td = &guest->vp->td;
 	uint64_t gpa = guest->exit.gpa;
 	struct sept_walk walk;
+	bool is_pending;
 
 	if (guest->exit.qualification & QUAL_IRET_NMI)
 		guest->vp->state->interruptibility |= BLOCKED_BY_NMI;
@@ -146,11 +149,11 @@ enum guest_result guest_ept_violation(struct guest *guest)
 	if (!gpa_is_private(td, gpa))
 		return violation_exit(guest, EEQ_NONE);
 	sept_walk_to(td, gpa, LEVEL_4K, &walk);
-	if (sept_state(walk.entry) != SEPT_PENDING)
-		return violation_exit(guest, EEQ_NONE);
-	if (td->cs->td_ctls & TD_CTLS_PENDING_VE_DISABLE)
-		return violation_exit(guest, EEQ_PENDING);
-	return guest_inject_ve(guest, guest->exit.qualification, gpa, guest->exit.gla);
+	is_pending = sept_state(walk.entry) == SEPT_PENDING;
+	if (is_pending && !(td->cs->td_ctls & TD_CTLS_PENDING_VE_DISABLE))
+		return guest_inject_ve(guest, guest->exit.qualification, gpa, guest->exit.gla);
+	guest_log_fault(guest);
+	return violation_exit(guest, is_pending ? EEQ_PENDING : EEQ_NONE);
 }
 
 static enum guest_result misconfiguration(struct guest *guest)
@@ -471,11 +474,10 @@ static enum guest_result rdpmc(struct guest *guest)
 }
 
 /* NOLINTNEXTLINE(readability-function-size): one line per exit reason */
-enum guest_result guest_handle_exit(struct guest *guest)
+static enum guest_result handle(struct guest *guest)
 {
 	const struct tdx_exit *exit = &guest->exit;
 
-	guest_count_fault(guest);
 	switch (exit->reason) {
 	case EXIT_EXCEPTION:
 		return exception(guest);
@@ -541,4 +543,46 @@ enum guest_result guest_handle_exit(struct guest *guest)
 	default:
 		return unexpected_exit(guest);
 	}
+}
+
+/* An exception that the debugger of a debuggable TD waits for, before the guest gets it. */
+static bool is_watched(const struct guest *guest)
+{
+	uint32_t event = guest->vp->state->event;
+
+	return td_is_debug(&guest->vp->td) && event >> 31 &&
+	       INTERRUPTION_TYPE(event) == TYPE_EXCEPTION &&
+	       guest->vp->vcpu->exception_bitmap >> (event & 31) & 1;
+}
+
+/* Some exits that the guest does not see, the host does. */
+static enum guest_result before_resuming(struct guest *guest)
+{
+	if (guest->bus_lock) {
+		guest->exit.reason = EXIT_BUS_LOCK;
+		return guest_async_exit(guest, TDX_SUCCESS, 0, 0, 0, 0);
+	}
+	if (!is_watched(guest))
+		return GUEST_RESUME;
+	guest->exit.reason = EXIT_EXCEPTION;
+	return guest_async_exit(guest, TDX_SUCCESS, 0, 0, 0, guest->vp->state->event);
+}
+
+enum guest_result guest_handle_exit(struct guest *guest)
+{
+	enum guest_result result = GUEST_RESUME;
+
+	/* Another vCPU has ended the TD. */
+	if (atomic_load(&guest->vp->td.tdr->fatal))
+		return host_exit(guest, TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE);
+	switch (guest_filter_exit(guest)) {
+	case FILTER_WRONG_APIC_MODE:
+		return host_exit(guest, TDX_NON_RECOVERABLE_TD_WRONG_APIC_MODE);
+	case FILTER_RESUME:
+		return GUEST_RESUME;
+	case FILTER_CONTINUE:
+		result = handle(guest);
+		break;
+	}
+	return result == GUEST_RESUME ? before_resuming(guest) : result;
 }

@@ -525,6 +525,7 @@ static enum guest_result yield_to_host(struct guest *guest, uint64_t status)
 		return GUEST_RESUME;
 	vcpu->yields_to_host = false;
 	guest->exit.reason = 0;
+	guest->bus_lock = false;
 	return guest_async_exit(guest, TDX_HOST_PRIORITY_BUSY_TIMEOUT, 0, 0, 0, 0);
 }
 

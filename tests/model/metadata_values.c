@@ -444,6 +444,8 @@ static uint64_t vmcs_value(struct vp *vp, uint32_t code)
 		return vcpu->shared_ept;
 	case 0x4000:
 		return vcpu->posted ? 0x80 : 0;
+	case 0x4004:
+		return vcpu->exception_bitmap;
 	case 0x401e:
 		return vcpu->secondary_controls;
 	case 0x4024:
@@ -512,6 +514,9 @@ static uint64_t set_vmcs_value(const struct md_query *query, uint32_t code, uint
 		return TDX_SUCCESS;
 	case 0x4000:
 		return set_posted(vp->vcpu, value);
+	case 0x4004:
+		vp->vcpu->exception_bitmap = (uint32_t)value;
+		return TDX_SUCCESS;
 	case 0x401e:
 		vp->vcpu->secondary_controls = (uint32_t)value;
 		return TDX_SUCCESS;

@@ -69,6 +69,7 @@ struct wb_cycle {
 struct lp_state {
 	bool init_done;
 	uint8_t package;        /* as its x2APIC id says */
+	uint32_t lfsr;          /* random numbers of the single-step defence; never 0 */
 	_Atomic unsigned depth; /* SEAMCALLs of this LP under way */
 };
 
@@ -357,6 +358,7 @@ struct vcpu {
 	uint64_t last_exit_tsc;
 	struct ve_info ve;
 	bool pend_nmi;
+	bool xstate_broken; /* the extended state cannot be loaded */
 	bool cpuid_supervisor_ve, cpuid_user_ve;
 	uint8_t cpuid_control[128];
 
@@ -365,6 +367,7 @@ struct vcpu {
 	uint64_t pid_hpa, shared_ept;
 	bool posted;
 	uint32_t secondary_controls, instruction_timeout;
+	uint32_t exception_bitmap; /* of a debuggable TD */
 
 	/* Zero-step defence. */
 	uint8_t epf_count, epf_gpa_count;
@@ -508,6 +511,14 @@ struct guest {
 	struct tdx_exit exit;
 	uint64_t status;  /* RAX of VP.ENTER when GUEST_EXIT */
 	bool interrupted; /* a TDCALL that is to be executed again */
+	bool bus_lock;    /* an exit cut a bus lock short, and the host has not heard of it */
+
+	/* Since TDH.VP.ENTER: bytes that RIP moved, TSC ticks inside the guest. */
+	uint64_t rip_moved, ticks;
+	/* The guest runs one instruction at a time, so many more. */
+	bool is_stepping;
+	unsigned steps_left;
+	bool took_nmi, took_init;
 };
 
 enum guest_result guest_tdcall(struct guest *guest);

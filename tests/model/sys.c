@@ -292,6 +292,7 @@ static uint64_t init_lp(struct call *call)
 		return TDX_SYS_LP_INIT_DONE;
 	if (!draw_random(call, &seed) || (uint32_t)seed == 0)
 		return TDX_RND_NO_ENTROPY;
+	model->lp[call->lp].lfsr = (uint32_t)seed;
 	status = compare_msrs(call, same_before_cpuid, COUNT(same_before_cpuid));
 	if (!status && (rdmsr(call, IA32_MISC_ENABLE) & MISC_ENABLE_LIMIT_CPUID))
 		status = TDX_LIMIT_CPUID_MAXVAL_SET;

@@ -126,11 +126,16 @@ struct tdx_vcpu_view {
 	bool pend_nmi; /* machine injects an NMI when it can and clears it */
 	uint64_t tsc_offset, tsc_multiplier;
 	uint64_t xfam;
+	/*
+	 * Run one instruction, then exit with reason 37 (monitor trap flag). Meanwhile no
+	 * external interrupt ends the run. Never set if the machine has no raise().
+	 */
+	bool single_step;
 };
 
 /* A VM exit as the CPU reports it (SDM vol. 3, basic exit reasons). */
 struct tdx_exit {
-	uint32_t reason;
+	uint32_t reason; /* bit 26: the exit cut a bus lock short */
 	uint64_t qualification;
 	uint64_t gpa, gla;
 	uint32_t interruption_info;
@@ -138,6 +143,13 @@ struct tdx_exit {
 	uint32_t instruction_info;
 	uint64_t rip_advance;  /* bytes RIP moved since entry; for the stepping filters */
 	uint64_t tsc_in_guest; /* TSC ticks since entry; large when unknown */
+};
+
+/* What the single-step defence keeps from the host for a while. */
+enum tdx_raised {
+	TDX_RAISE_INTERRUPT,
+	TDX_RAISE_NMI,
+	TDX_RAISE_INIT,
 };
 
 struct tdx_machine {
@@ -182,6 +194,13 @@ struct tdx_machine {
 	 */
 	void (*run_guest)(void *ctx, unsigned lp, struct tdx_vcpu_view *vcpu,
 			  struct tdx_exit *exit);
+
+	/*
+	 * An interrupt (with its vector, no longer in service), NMI or INIT that ended a run
+	 * becomes pending on this LP again. NULL: the module does without its defence against
+	 * single-stepping. Otherwise IA32_APIC_BASE (MSR 0x1b) must show the APIC enabled.
+	 */
+	void (*raise)(void *ctx, unsigned lp, enum tdx_raised what, uint8_t vector);
 
 	/*
 	 * Called whenever the module has just taken or released one of its locks: a

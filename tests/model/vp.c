@@ -154,7 +154,8 @@ static uint64_t init_vcpu(struct call *call, struct vp *vp)
 	vp_associate(call, vp, &is_new);
 	init_state(call, vp);
 	vp->vcpu->last_exit = EXIT_ASYNC_FAULT;
-	vp->vcpu->last_exit_tsc = 0;
+	vp->vcpu->last_exit_tsc =
+		call->model->machine.rdtsc(call->model->machine.ctx, call->lp);
 	atomic_store(&vp->vcpu->state, VCPU_READY);
 	return TDX_SUCCESS;
 }

@@ -11,7 +11,7 @@
 
 #define REASON_ENTRY_FAILED 33
 #define EEQ_XSTATE_FAILED   4
-#define QUAL_WRITE          2
+#define BUS_LOCK_PREEMPTED  (1u << 26)          /* of an exit reason */
 #define QUAL_VM             (UINT64_C(3) << 32) /* whose exit it is: 0, the TD's own */
 
 /* The vCPU's TLB epoch: as of this entry it holds no older translation. */
@@ -32,8 +32,8 @@ static void leave_epoch(struct vp *vp)
 	atomic_fetch_sub(&vp->td.cs->refcount[vp->vcpu->epoch & 1], 1);
 }
 
-static void set_exit_registers(struct call *call, uint64_t rcx, uint64_t rdx, uint64_t r8,
-			       uint64_t r9)
+void guest_set_exit_registers(struct call *call, uint64_t rcx, uint64_t rdx, uint64_t r8,
+			      uint64_t r9)
 {
 	for (unsigned i = TDX_RCX; i < TDX_GPR_COUNT; i++)
 		if (i != TDX_RSP && i != TDX_RBP)
@@ -44,10 +44,13 @@ static void set_exit_registers(struct call *call, uint64_t rcx, uint64_t rdx, ui
 	call->gpr[TDX_R9] = r9;
 }
 
-static void set_host_rbp(struct call *call, const struct tdcs *cs)
+/* The host hears of a bus lock that was cut short once, with whatever exit comes first. */
+static uint32_t exit_reason(struct guest *guest)
 {
-	if (!(cs->config_flags & CONFIG_NO_RBP_MOD))
-		call->gpr[TDX_RBP] = 0;
+	uint32_t reason = guest->exit.reason | (guest->bus_lock ? BUS_LOCK_PREEMPTED : 0);
+
+	guest->bus_lock = false;
+	return reason;
 }
 
 enum guest_result guest_async_exit(struct guest *guest, uint64_t status, uint64_t qualification,
@@ -66,11 +69,13 @@ enum guest_result guest_async_exit(struct guest *guest, uint64_t status, uint64_
 		atomic_store(&vp->td.tdr->fatal, true);
 		break;
 	}
-	set_exit_registers(guest->call, qualification & ~QUAL_VM, extended, gpa, interruption);
-	set_host_rbp(guest->call, vp->td.cs);
+	guest_set_exit_registers(guest->call, qualification & ~QUAL_VM, extended, gpa,
+				 interruption);
+	/* Observed: even if the TD was to leave RBP alone. */
+	guest->call->gpr[TDX_RBP] = 0;
 	vp->vcpu->last_exit =
 		status == TDX_HOST_PRIORITY_BUSY_TIMEOUT ? EXIT_ASYNC_TRAP : EXIT_ASYNC_FAULT;
-	guest->status = status | guest->exit.reason;
+	guest->status = status | exit_reason(guest);
 	return GUEST_EXIT;
 }
 
@@ -84,14 +89,15 @@ bool guest_vmcall(struct guest *guest)
 	if ((mask >> 32) || (mask & (1u << TDX_RAX | 1u << TDX_RCX | 1u << TDX_RSP)) ||
 	    (no_rbp && (mask & MASK_RBP)))
 		return false;
-	set_exit_registers(guest->call, mask, 0, 0, 0);
-	set_host_rbp(guest->call, guest->vp->td.cs);
+	guest_set_exit_registers(guest->call, mask, 0, 0, 0);
+	if (!no_rbp)
+		host[TDX_RBP] = 0;
 	for (unsigned i = TDX_RDX; i < TDX_GPR_COUNT; i++)
 		if (mask >> i & 1)
 			host[i] = gpr[i];
 	guest_skip_instruction(guest);
 	guest->vp->vcpu->last_exit = EXIT_TDVMCALL;
-	guest->status = TDX_SUCCESS | guest->exit.reason;
+	guest->status = TDX_SUCCESS | exit_reason(guest);
 	return true;
 }
 
@@ -105,6 +111,8 @@ static void finish_vmcall(struct call *call, struct vp *vp)
 		if (mask >> i & 1)
 			gpr[i] = call->gpr[i];
 	gpr[TDX_RAX] = TDX_SUCCESS;
+	if (mask & MASK_XMMS)
+		vp->vcpu->xstate_broken = true;
 }
 
 /* The last exit may have left a TDCALL for this entry to complete. */
@@ -115,23 +123,6 @@ static void finish_tdcall(struct call *call, struct vp *vp, uint64_t flags)
 	else if (flags & ENTER_HINT)
 		vp->state->gpr[TDX_RAX] |= HOST_RECOVERABILITY_HINT;
 	vp->vcpu->last_exit = EXIT_ASYNC_FAULT;
-}
-
-/*
- * Observed: a TDG.VP.VMCALL that selected an XMM register leaves an extended state
- * that cannot be loaded, and the next entry kills the TD.
- */
-static uint64_t extended_state_failed(struct call *call, struct vp *vp)
-{
-	atomic_store(&vp->td.tdr->fatal, true);
-	set_exit_registers(call, 0, EEQ_XSTATE_FAILED, 0, 0);
-	call->gpr[TDX_RBP] = 0;
-	return TDX_NON_RECOVERABLE_TD | REASON_ENTRY_FAILED;
-}
-
-static bool extended_state_is_broken(const struct vp *vp)
-{
-	return vp->vcpu->last_exit == EXIT_TDVMCALL && (vp->state->gpr[TDX_RCX] & MASK_XMMS);
 }
 
 static struct tdx_vcpu_view view_of(struct vp *vp)
@@ -160,6 +151,16 @@ static struct tdx_vcpu_view view_of(struct vp *vp)
 	};
 }
 
+static void count_progress(struct guest *guest)
+{
+	const struct tdx_exit *exit = &guest->exit;
+
+	guest->rip_moved += exit->rip_advance;
+	guest->ticks = guest->ticks + exit->tsc_in_guest < guest->ticks
+			       ? UINT64_MAX
+			       : guest->ticks + exit->tsc_in_guest;
+}
+
 static void run(struct guest *guest)
 {
 	const struct tdx_machine *machine = &guest->call->model->machine;
@@ -167,76 +168,47 @@ static void run(struct guest *guest)
 	struct tdx_vcpu_view view = view_of(guest->vp);
 	bool offered_nmi = view.pend_nmi;
 
+	view.single_step = guest->is_stepping;
 	guest->exit = (struct tdx_exit){0};
 	machine->run_guest(machine->ctx, guest->call->lp, &view, &guest->exit);
 	if (offered_nmi)
 		vcpu->pend_nmi = view.pend_nmi;
+	guest->bus_lock |= guest->exit.reason & BUS_LOCK_PREEMPTED;
+	guest->exit.reason &= ~BUS_LOCK_PREEMPTED;
 	vcpu->last_vmexit = guest->exit;
+	count_progress(guest);
 }
 
-static uint64_t run_until_exit(struct call *call, struct vp *vp)
+/*
+ * Observed: a TDG.VP.VMCALL that selected an XMM register leaves an extended state that
+ * cannot be loaded: every entry after it fails, and ends a TD that is not debuggable.
+ */
+static void fail_extended_state(struct guest *guest)
 {
-	const struct tdx_machine *machine = &call->model->machine;
-	struct guest guest = {.call = call, .vp = vp};
+	guest->exit.reason = REASON_ENTRY_FAILED;
+	guest_async_exit(guest,
+			 td_is_debug(&guest->vp->td) ? TDX_SUCCESS : TDX_NON_RECOVERABLE_TD, 0,
+			 EEQ_XSTATE_FAILED, 0, 0);
+}
 
-	do
-		run(&guest);
-	while (guest_handle_exit(&guest) == GUEST_RESUME);
+static uint64_t run_until_exit(struct guest *guest)
+{
+	const struct tdx_machine *machine = &guest->call->model->machine;
+	struct vp *vp = guest->vp;
+
+	if (vp->vcpu->xstate_broken) {
+		fail_extended_state(guest);
+	} else {
+		vp->vcpu->launched = true;
+		do
+			run(guest);
+		while (guest_handle_exit(guest) == GUEST_RESUME);
+	}
 	if (atomic_load(&vp->vcpu->state) == VCPU_ACTIVE)
 		atomic_store(&vp->vcpu->state, VCPU_READY);
-	vp->vcpu->last_exit_tsc = machine->rdtsc(machine->ctx, call->lp);
+	vp->vcpu->last_exit_tsc = machine->rdtsc(machine->ctx, guest->call->lp);
 	leave_epoch(vp);
-	return guest.status;
-}
-
-/* ---- zero-step defence ---------------------------------------------------- */
-
-/* Too many faults on one instruction are remembered with their private GPAs. */
-#define EPF_THRESHOLD 6
-
-void guest_count_fault(struct guest *guest)
-{
-	struct vcpu *vcpu = guest->vp->vcpu;
-	uint64_t gpa = guest->exit.gpa;
-
-	if (guest->exit.rip_advance != 0)
-		vcpu->epf_count = vcpu->epf_gpa_count = 0;
-	if (guest->exit.reason != EXIT_EPT_VIOLATION)
-		return;
-	if (vcpu->epf_count < EPF_THRESHOLD) {
-		vcpu->epf_count++;
-		return;
-	}
-	if (!gpa_is_private(&guest->vp->td, gpa) || vcpu->epf_gpa_count == EPF_LIST_SIZE)
-		return;
-	for (unsigned i = 0; i < vcpu->epf_gpa_count; i++)
-		if (vcpu->epf_gpa[i] == gpa)
-			return;
-	vcpu->epf_gpa[vcpu->epf_gpa_count++] = gpa;
-}
-
-/* With a suspicion pending, enter only if none of the GPAs would fault again. */
-static uint64_t check_faulting(struct call *call, struct vp *vp, bool *refused)
-{
-	struct sept_walk walk;
-
-	*refused = false;
-	if (vp->vcpu->epf_gpa_count == 0)
-		return TDX_SUCCESS;
-	if (!take_lock(vp->td.model, &vp->td.cs->sept_lock, LOCK_EXCLUSIVE)) {
-		*refused = true;
-		return TDX_OPERAND_BUSY | OPERAND_SEPT_TREE;
-	}
-	for (unsigned i = 0; i < vp->vcpu->epf_gpa_count && !*refused; i++) {
-		sept_walk_to(&vp->td, vp->vcpu->epf_gpa[i], LEVEL_4K, &walk);
-		if (sept_state(walk.entry) == SEPT_MAPPED)
-			continue;
-		*refused = true;
-		set_exit_registers(call, QUAL_WRITE, 0, vp->vcpu->epf_gpa[i] & ~(PAGE_4K - 1),
-				   0);
-	}
-	lock_release(&vp->td.cs->sept_lock, LOCK_EXCLUSIVE);
-	return *refused ? TDX_SUCCESS | EXIT_EPT_VIOLATION : TDX_SUCCESS;
+	return guest->status;
 }
 
 /* ---- checks before entry -------------------------------------------------- */
@@ -277,26 +249,25 @@ static uint64_t check_vcpu(struct call *call, struct vp *vp, uint64_t flags)
 
 static uint64_t enter(struct call *call, struct vp *vp, uint64_t flags)
 {
+	struct guest guest = {.call = call, .vp = vp};
 	uint64_t status = check_vcpu(call, vp, flags);
 	bool refused;
 
 	if (status)
 		return status;
-	status = check_faulting(call, vp, &refused);
-	if (refused)
-		return status;
 	if (!enter_epoch(vp))
 		return TDX_OPERAND_BUSY | OPERAND_TD_EPOCH;
-	if (extended_state_is_broken(vp)) {
+	status = guest_filter_entry(&guest, &refused);
+	if (refused) {
 		leave_epoch(vp);
-		return extended_state_failed(call, vp);
+		return status;
 	}
+	guest_notify_of_faults(&guest);
 	finish_tdcall(call, vp, flags);
 	atomic_store(&vp->vcpu->state, VCPU_ACTIVE);
-	vp->vcpu->launched = true;
-	lock_release(&vp->td.cs->op_state_lock, vp->td.op_state_lock);
+	drop_lock(call->model, &vp->td.cs->op_state_lock, vp->td.op_state_lock);
 	vp->td.op_state_lock = LOCK_NONE;
-	return run_until_exit(call, vp);
+	return run_until_exit(&guest);
 }
 
 uint64_t tdh_vp_enter(struct call *call)

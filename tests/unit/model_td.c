@@ -98,6 +98,7 @@ static void call_once(unsigned cpu, struct tdx_vcpu_view *view, struct tdx_exit 
 	s->gpr[TDX_RCX] = next_call.rcx;
 	s->gpr[TDX_RDX] = next_call.rdx;
 	s->gpr[TDX_R8] = next_call.r8;
+	s->gpr[TDX_R9] = next_call.r9;
 	exit->reason = EXIT_TDCALL;
 	exit->instruction_length = TDCALL_LENGTH;
 }
@@ -110,6 +111,6 @@ struct model_outcome model_td_call(unsigned vcpu, struct model_tdcall call)
 	outcome = &result;
 	has_called = false;
 	hosted_set_guest(call_once);
-	result.status = model_td_enter(vcpu, 0, &result.host);
+	result.status = model_td_enter(vcpu, MODEL_TD_FILL, &result.host);
 	return result;
 }

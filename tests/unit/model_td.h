@@ -7,6 +7,7 @@
 
 #define MODEL_TD_RAM   UINT64_C(0x10000000)
 #define MODEL_TD_VCPUS 2u
+#define MODEL_TD_FILL  UINT64_C(0x5a5a) /* the host's registers around a TDCALL */
 
 extern struct td model_td;
 extern struct td_vcpu model_vcpu[MODEL_TD_VCPUS];
@@ -25,7 +26,7 @@ uint64_t model_td_exit(unsigned vcpu, const struct tdx_exit *exit, struct vp_reg
 
 /* One TDCALL, after which the guest takes an interrupt if it still runs. */
 struct model_tdcall {
-	uint64_t rax, rcx, rdx, r8;
+	uint64_t rax, rcx, rdx, r8, r9;
 };
 
 struct model_outcome {

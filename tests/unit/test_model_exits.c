@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the software TDX module tells the host of a VM exit, and what becomes of vCPU and TD. */
+#include "tdx/tdh.h"
 #include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
 #include "tests/unit/model_td.h"
@@ -187,4 +188,74 @@ TEST(model_opens_the_nmi_window_only_for_an_nmi_that_the_host_wants)
 	EXPECT_EQ(td_vcpu_pend_nmi(&model_vcpu[0]), STATUS_OK);
 	EXPECT_EQ(event_after(&(struct tdx_exit){.reason = 8}), NMI);
 	EXPECT_EQ(event_after(&(struct tdx_exit){.reason = 8}), 0);
+}
+
+/* ---- between exit and resumption ---- */
+
+#define OTHER_CPU  1u
+#define BUS_LOCK   (UINT32_C(1) << 26)
+#define EXCEPTIONS UINT64_C(0x0024000200004004)
+
+static void while_another_ends_the_td(unsigned cpu, struct tdx_vcpu_view *view,
+				      struct tdx_exit *exit)
+{
+	struct vp_regs regs;
+
+	if (view->vcpu_index == 1) {
+		exit->reason = 75;
+		exit->qualification = 1;
+		return;
+	}
+	(void)fake_set_this_cpu(OTHER_CPU);
+	EXPECT_EQ(model_td_enter(1, 0, &regs), DEAD_TD | 75);
+	(void)fake_set_this_cpu(cpu);
+	exit->reason = 10;
+	exit->qualification = 4;
+}
+
+TEST(model_takes_a_vcpu_out_of_a_td_that_another_has_ended)
+{
+	struct vp_regs regs;
+
+	model_td_start(TDX_ATTR_SEPT_VE_DISABLE);
+	EXPECT_EQ(td_vcpu_flush(&model_vcpu[1]), STATUS_OK);
+	hosted_set_guest(while_another_ends_the_td);
+	EXPECT_EQ(model_td_enter(0, 0, &regs), DEAD_TD_NO_ACCESS | 10);
+	EXPECT_EQ(regs.rcx, 4);
+}
+
+TEST(model_tells_the_host_of_a_bus_lock_once)
+{
+	const struct tdx_exit handled_exit = {.reason = 10 | BUS_LOCK, .instruction_length = 2};
+	const struct tdx_exit interrupt = {.reason = 1 | BUS_LOCK};
+	struct vp_regs regs;
+
+	model_td_start(TDX_ATTR_SEPT_VE_DISABLE);
+	EXPECT_EQ(model_td_exit(0, &handled_exit, &regs), BUS_LOCK | 74);
+	EXPECT_EQ(model_td_exit(0, &interrupt, &regs), BUS_LOCK | 1);
+	EXPECT_EQ(model_td_exit(0, &(struct tdx_exit){.reason = 1}, &regs), 1);
+}
+
+TEST(model_stops_a_debuggable_td_before_an_exception_that_the_host_watches)
+{
+	const struct tdx_exit vmcall = {.reason = 18, .instruction_length = 3};
+	struct vp_regs regs;
+
+	model_td_start(TDX_ATTR_SEPT_VE_DISABLE | DEBUG);
+	EXPECT_EQ(tdh_vp_wr(model_vcpu[0].tdvpr, EXCEPTIONS, 1 << 20, 1 << 20).raw, 0);
+	EXPECT_EQ(model_td_exit(0, &vmcall, &regs), 0);
+	EXPECT_EQ(regs.r9, EVENT_VE);
+	EXPECT_EQ(event_after(&(struct tdx_exit){.reason = 72}), EVENT_GP);
+}
+
+TEST(model_clears_rbp_at_an_exit_even_of_a_td_that_leaves_it_alone)
+{
+	struct vp_regs regs;
+
+	model_td_start(TDX_ATTR_SEPT_VE_DISABLE);
+	hosted_set_guest(NULL);
+	EXPECT_EQ(model_td_enter(0, 0x1234, &regs), 1);
+	EXPECT_EQ(regs.rbp, 0);
+	EXPECT_EQ(model_td_call(0, (struct model_tdcall){.rcx = 1 << 10}).host.rbp,
+		  MODEL_TD_FILL);
 }

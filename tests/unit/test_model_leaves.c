@@ -59,7 +59,7 @@ static void start(void)
 
 static struct model_outcome call(uint64_t rax, uint64_t rcx, uint64_t rdx, uint64_t r8)
 {
-	return model_td_call(0, (struct model_tdcall){rax, rcx, rdx, r8});
+	return model_td_call(0, (struct model_tdcall){rax, rcx, rdx, r8, 0});
 }
 
 static void expect_rax(struct model_outcome got, uint64_t rax)
