@@ -19,14 +19,13 @@
 #define VMX_BASIC_VIRTUAL         UINT64_C(0x01c0000000000000)
 #define MISC_ENABLE_PERFMON       (UINT64_C(1) << 7)
 #define MISC_ENABLE_NO_PEBS       (UINT64_C(1) << 12)
-/* Host-only capabilities: MISC_PACKAGE_CTLS, ENERGY_FILTERING, OVERCLOCKING_STATUS etc. */
-#define ARCH_CAP_HIDDEN     UINT64_C(0x200c00)
-#define DEBUGCTL_TR         (UINT64_C(1) << 6)
-#define DEBUGCTL_BTS        (UINT64_C(1) << 7)
-#define DEBUGCTL_VALID      UINT64_C(0xffc7)
-#define DEBUGCTL_UNCORE_PMI (UINT64_C(1) << 13)
-#define EFER_SCE            UINT64_C(1)
-#define EFER_LMA            (UINT64_C(1) << 10)
+#define PERF_PEBS_TO_PT           (UINT64_C(1) << 16)
+#define DEBUGCTL_TR               (UINT64_C(1) << 6)
+#define DEBUGCTL_BTS              (UINT64_C(1) << 7)
+#define DEBUGCTL_VALID            UINT64_C(0xffc7)
+#define DEBUGCTL_UNCORE_PMI       (UINT64_C(1) << 13)
+#define EFER_SCE                  UINT64_C(1)
+#define EFER_LMA                  (UINT64_C(1) << 10)
 
 /* A leaf above the last one reads as the last basic leaf, as on hardware. */
 static uint32_t effective_leaf(uint32_t leaf)
@@ -119,7 +118,11 @@ static uint64_t module_msr(struct guest *guest, uint32_t msr)
 	case IA32_XAPIC_DISABLE_STATUS:
 		return 1;
 	case IA32_ARCH_CAPABILITIES:
-		return guest->vp->td.cs->arch_capabilities & ~ARCH_CAP_HIDDEN;
+		return guest->vp->td.cs->arch_capabilities;
+	case IA32_PERF_CAPABILITIES:
+		return guest->vp->td.cs->attributes & ATTR_PERFMON
+			       ? msr_sampled(guest->call->model, msr) & ~PERF_PEBS_TO_PT
+			       : 0;
 	case IA32_MISC_ENABLE:
 		return (rdmsr(guest->call, msr) & ~MISC_ENABLE_PERFMON) | MISC_ENABLE_NO_PEBS;
 	case IA32_DEBUGCTL:
@@ -150,7 +153,7 @@ enum guest_result guest_rdmsr(struct guest *guest)
 	const uint64_t *native;
 	uint64_t value;
 
-	switch (msr_rule(guest->vp->td.cs, msr, false)) {
+	switch (msr_rule(guest->call->model, guest->vp->td.cs, msr, false)) {
 	case MSR_VE:
 		return guest_inject_ve(guest, 0, 0, 0);
 	case MSR_GP:
@@ -208,7 +211,7 @@ enum guest_result guest_wrmsr(struct guest *guest)
 	uint32_t msr = (uint32_t)gpr[TDX_RCX];
 	uint64_t value = gpr[TDX_RDX] << 32 | (gpr[TDX_RAX] & UINT32_MAX);
 
-	switch (msr_rule(guest->vp->td.cs, msr, true)) {
+	switch (msr_rule(guest->call->model, guest->vp->td.cs, msr, true)) {
 	case MSR_VE:
 		return guest_inject_ve(guest, 0, 0, 0);
 	case MSR_GP:

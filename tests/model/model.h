@@ -496,7 +496,8 @@ enum msr_rule {
 	MSR_MODULE,
 };
 
-enum msr_rule msr_rule(const struct tdcs *cs, uint32_t msr, bool is_write);
+enum msr_rule msr_rule(const struct tdx_model *model, const struct tdcs *cs, uint32_t msr,
+		       bool is_write);
 
 /* ---- guest side ---------------------------------------------------------- */
 
@@ -613,6 +614,7 @@ bool random_256_bits(struct call *call, uint64_t value[4]);
 #define IA32_MISC_ENABLE        0x1a0
 #define IA32_VMX_EPT_VPID_CAP   0x48c
 #define IA32_ARCH_CAPABILITIES  0x10a
+#define IA32_PERF_CAPABILITIES  0x345
 #define IA32_VMX_CR0_FIXED0     0x486
 #define IA32_VMX_CR0_FIXED1     0x487
 #define IA32_VMX_CR4_FIXED0     0x488

@@ -2,6 +2,8 @@
 /* Which MSR accesses of a TD the CPU does itself, and what becomes of the others. */
 #include "tests/model/model.h"
 
+#define PERF_METRICS_AVAILABLE (UINT64_C(1) << 15)
+
 enum condition {
 	NATIVE,
 	MODULE,
@@ -9,6 +11,8 @@ enum condition {
 	GP,
 	PERFMON_OR_GP, /* native with the feature */
 	PERFMON_OR_MODULE,
+	PERFMON_PT_OR_MODULE,
+	PERF_METRICS,
 	WAITPKG,
 	TSX,
 	XFD,
@@ -55,8 +59,8 @@ static const struct msr_range ranges[] = {
 	{0x276, 0x276, GP, GP},
 	{0x277, 0x277, NATIVE, NATIVE},
 	{0x309, 0x310, PERFMON_OR_GP, PERFMON_OR_GP},
-	{0x329, 0x329, PERFMON_OR_GP, PERFMON_OR_GP},
-	{0x345, 0x345, PERFMON_OR_MODULE, PERFMON_OR_GP},
+	{0x329, 0x329, PERF_METRICS, PERF_METRICS},
+	{0x345, 0x345, PERFMON_PT_OR_MODULE, PERFMON_OR_GP},
 	{0x38d, 0x392, PERFMON_OR_GP, PERFMON_OR_GP},
 	{0x3f1, 0x3f2, PERFMON_OR_GP, PERFMON_OR_GP},
 	{0x3f6, 0x3f7, PERFMON_OR_GP, PERFMON_OR_GP},
@@ -107,8 +111,12 @@ static enum msr_rule native_or(bool native, enum msr_rule otherwise)
 	return native ? MSR_NATIVE : otherwise;
 }
 
-static enum msr_rule resolve(const struct tdcs *cs, enum condition condition)
+static enum msr_rule resolve(const struct tdx_model *model, const struct tdcs *cs,
+			     enum condition condition)
 {
+	bool perfmon = cs->attributes & ATTR_PERFMON;
+	bool metrics = msr_sampled(model, IA32_PERF_CAPABILITIES) & PERF_METRICS_AVAILABLE;
+
 	switch (condition) {
 	case NATIVE:
 		return MSR_NATIVE;
@@ -119,9 +127,13 @@ static enum msr_rule resolve(const struct tdcs *cs, enum condition condition)
 	case GP:
 		return MSR_GP;
 	case PERFMON_OR_GP:
-		return native_or(cs->attributes & ATTR_PERFMON, MSR_GP);
+		return native_or(perfmon, MSR_GP);
 	case PERFMON_OR_MODULE:
-		return native_or(cs->attributes & ATTR_PERFMON, MSR_MODULE);
+		return native_or(perfmon, MSR_MODULE);
+	case PERFMON_PT_OR_MODULE:
+		return native_or(perfmon && (cs->xfam & 0x100), MSR_MODULE);
+	case PERF_METRICS:
+		return native_or(perfmon && metrics, MSR_GP);
 	case WAITPKG:
 		return native_or(cs->waitpkg, MSR_GP);
 	case TSX:
@@ -131,7 +143,7 @@ static enum msr_rule resolve(const struct tdcs *cs, enum condition condition)
 	case XFAM_PT:
 		return native_or(cs->xfam & 0x100, MSR_GP);
 	case XFAM_CET:
-		return native_or(cs->xfam & 0x1800, MSR_GP);
+		return native_or((cs->xfam & 0x1800) == 0x1800, MSR_GP);
 	case XFAM_UINTR:
 		return native_or(cs->xfam & 0x4000, MSR_GP);
 	case XFAM_LBR:
@@ -150,12 +162,14 @@ static enum msr_rule resolve(const struct tdcs *cs, enum condition condition)
 	return cs->tsc_deadline ? MSR_VE : MSR_GP;
 }
 
-enum msr_rule msr_rule(const struct tdcs *cs, uint32_t msr, bool is_write)
+enum msr_rule msr_rule(const struct tdx_model *model, const struct tdcs *cs, uint32_t msr,
+		       bool is_write)
 {
 	for (unsigned i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
 		if (msr >= ranges[i].first && msr <= ranges[i].last)
-			return resolve(cs, (enum condition)(is_write ? ranges[i].write
-								     : ranges[i].read));
+			return resolve(
+				model, cs,
+				(enum condition)(is_write ? ranges[i].write : ranges[i].read));
 	return MSR_VE;
 }
 
@@ -164,5 +178,5 @@ bool tdx_model_msr_is_native(struct tdx_model *model, const struct tdx_vcpu_view
 {
 	const struct tdcs *cs = tdcs_of(model, page_at(model, vcpu->tdr_hpa));
 
-	return msr_rule(cs, msr, is_write) == MSR_NATIVE;
+	return msr_rule(model, cs, msr, is_write) == MSR_NATIVE;
 }

@@ -234,6 +234,22 @@ TEST(model_emulates_the_msrs_that_it_owns)
 	EXPECT_EQ(last.debugctl, 1);
 }
 
+TEST(model_shows_a_td_no_capability_that_is_the_hosts)
+{
+	static const struct step capabilities[] = {{.reason = EXIT_RDMSR, .rcx = 0x10a}};
+	static const struct step perfmon[] = {
+		{.reason = EXIT_RDMSR, .rcx = 0x329, .event = GP},
+		{.reason = EXIT_RDMSR, .rcx = 0x345},
+	};
+
+	start();
+	RUN(capabilities);
+	EXPECT_EQ(last.gpr[TDX_RAX], 0xd6b & ~0xc00); /* package controls, energy filtering */
+	EXPECT_EQ(last.gpr[TDX_RDX], 0);
+	RUN(perfmon);
+	EXPECT_EQ(last.gpr[TDX_RAX], 0);
+}
+
 TEST(model_verifies_its_own_reports_only)
 {
 	static const struct step first[] = {
