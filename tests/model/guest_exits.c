@@ -11,6 +11,10 @@
 #define EVENT_PF  UINT32_C(0x80000b0e)
 #define EVENT_NMI UINT32_C(0x80000202)
 
+#define REASON_ENTRY_FAILED     (UINT32_C(1) << 31)
+#define REASON_BASIC(reason)    ((reason)&0xffff)
+#define FAILED_BY_MACHINE_CHECK 41
+
 #define INTERRUPTION_VECTOR(info) ((info)&0xff)
 #define INTERRUPTION_TYPE(info)   ((info) >> 8 & 7)
 #define TYPE_NMI                  2
@@ -473,11 +477,22 @@ static enum guest_result rdpmc(struct guest *guest)
 	return guest_inject_gp(guest);
 }
 
+/* The guest never ran: what its debugger wrote is no state, or a machine check was first. */
+static enum guest_result failed_entry(struct guest *guest)
+{
+	if (REASON_BASIC(guest->exit.reason) != FAILED_BY_MACHINE_CHECK)
+		return unexpected_exit(guest);
+	return guest_async_exit(guest, TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE,
+				guest->exit.qualification, 0, 0, 0);
+}
+
 /* NOLINTNEXTLINE(readability-function-size): one line per exit reason */
 static enum guest_result handle(struct guest *guest)
 {
 	const struct tdx_exit *exit = &guest->exit;
 
+	if (exit->reason & REASON_ENTRY_FAILED)
+		return failed_entry(guest);
 	switch (exit->reason) {
 	case EXIT_EXCEPTION:
 		return exception(guest);

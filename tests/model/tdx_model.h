@@ -135,7 +135,7 @@ struct tdx_vcpu_view {
 
 /* A VM exit as the CPU reports it (SDM vol. 3, basic exit reasons). */
 struct tdx_exit {
-	uint32_t reason; /* bit 26: the exit cut a bus lock short */
+	uint32_t reason; /* bit 31: the entry failed; 26: the exit cut a bus lock short */
 	uint64_t qualification;
 	uint64_t gpa, gla;
 	uint32_t interruption_info;

@@ -150,6 +150,19 @@ TEST(model_ends_a_td_at_an_exit_of_which_it_knows_nothing)
 		{.reason = 29, .qualification = 1}, .status = DEAD_TD, .rcx = 1});
 }
 
+TEST(model_ends_a_td_whose_entry_failed)
+{
+	check_fatal(&(struct report){
+		{.reason = 0x80000021, .qualification = 2}, .status = DEAD_TD, .rcx = 2});
+}
+
+TEST(model_ends_a_td_whose_entry_met_a_machine_check)
+{
+	check_fatal(&(struct report){{.reason = 0x80000029, .qualification = 2},
+				     .status = DEAD_TD_NO_ACCESS,
+				     .rcx = 2});
+}
+
 TEST(model_tells_the_host_of_a_debuggable_td_of_every_other_exit)
 {
 	static const struct report table[] = {
