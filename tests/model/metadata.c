@@ -14,7 +14,6 @@
 /* Field id layout. */
 #define ID_CODE(id)     ((uint32_t)((id)&0xffffff))
 #define ID_SIZE(id)     ((id) >> 32 & 3)
-#define ID_CONTEXT(id)  ((id) >> 52 & 7)
 #define ID_CLASS(id)    ((id) >> 56 & 0x3f)
 #define ID_INC(id)      ((id) >> 50 & 1)
 #define ID_CONTEXT_MASK (UINT64_C(7) << 52)
@@ -23,7 +22,9 @@
 	(UINT64_C(1) << 62 | UINT64_C(1) << 55 | UINT64_C(7) << 47 | UINT64_C(0x1ff) << 38 |   \
 	 UINT64_C(0xf) << 34 | UINT64_C(0xff) << 24)
 
-#define CLASS_CPUID_VALUES 0x14
+#define CLASS_VMCS          0x00
+#define CLASS_CPUID_VALUES  0x14
+#define CPUID_CODE_RESERVED 0xfe0000u
 
 struct table {
 	const struct md_entry *entry;
@@ -36,18 +37,23 @@ struct position {
 	uint32_t offset; /* element within the entry */
 };
 
-static struct table table_of(enum md_context context)
+/* The last fields of TD and vCPU are those of the L2 VMs: as many as the TD has. */
+static struct table table_of(const struct md_query *query)
 {
-	switch (context) {
+	unsigned absent_vms = query->td ? MAX_L2_VMS - query->td->cs->l2_vm_count : MAX_L2_VMS;
+
+	switch (query->context) {
 	case MD_SYSTEM:
 		return (struct table){system_fields, COUNT(system_fields)};
 	case MD_TD:
-		return (struct table){td_fields, COUNT(td_fields)};
+		return (struct table){td_fields, COUNT(td_fields) - absent_vms};
 	case MD_VP:
 		break;
 	}
-	return (struct table){vcpu_fields, COUNT(vcpu_fields)};
+	return (struct table){vcpu_fields, COUNT(vcpu_fields) - 2 * absent_vms};
 }
+
+static bool is_null_id(uint64_t id) { return (id | ID_CONTEXT_MASK) == NULL_ID; }
 
 static uint32_t entry_size(const struct md_entry *e)
 {
@@ -65,6 +71,8 @@ static int cpuid_of_code(uint32_t code)
 	uint32_t leaf = (code >> 9 & 0x7f) | (code >> 16 & 1) << 31;
 	uint32_t subleaf = code >> 8 & 1 ? UINT32_MAX : code >> 1 & 0x7f;
 
+	if (code & CPUID_CODE_RESERVED)
+		return -1;
 	for (int i = 0; i < CPUID_ENTRIES; i++)
 		if (cpuid_entry((unsigned)i)->leaf == leaf &&
 		    cpuid_entry((unsigned)i)->subleaf == subleaf)
@@ -80,10 +88,15 @@ static uint32_t code_of_cpuid(unsigned index)
 	return (entry->leaf & 0x7f) << 9 | (entry->leaf >> 31) << 16 | subleaf;
 }
 
-/* Class and code decide; size, context and the "non-architectural" bit do not. */
-static bool find(enum md_context context, uint64_t id, struct position *pos)
+/*
+ * Class and code decide; size, context and the "non-architectural" bit do not. The odd
+ * codes of the VMCS, halves of 64-bit fields, are no fields of their own.
+ */
+static bool find(const struct md_query *query, uint64_t id, struct position *pos)
 {
-	pos->table = table_of(context);
+	if (query->context == MD_VP && ID_CLASS(id) == CLASS_VMCS && (id & 1))
+		return false;
+	pos->table = table_of(query);
 	for (unsigned i = 0; i < pos->table.count; i++) {
 		const struct md_entry *e = &pos->table.entry[i];
 		uint32_t stride = 1 + (uint32_t)ID_INC(e->id);
@@ -92,7 +105,7 @@ static bool find(enum md_context context, uint64_t id, struct position *pos)
 
 		if (ID_CLASS(e->id) != ID_CLASS(id))
 			continue;
-		if (is_cpuid_values(context, id)) {
+		if (is_cpuid_values(query->context, id)) {
 			int cpuid = cpuid_of_code(code);
 
 			pos->entry = i;
@@ -111,7 +124,7 @@ static bool find(enum md_context context, uint64_t id, struct position *pos)
 /* Id of the first readable field at or after table entry `i`. */
 static uint64_t first_readable(const struct md_query *query, unsigned i)
 {
-	struct table table = table_of(query->context);
+	struct table table = table_of(query);
 
 	for (; i < table.count; i++) {
 		if (table.entry[i].read[query->access] == 0)
@@ -147,11 +160,11 @@ uint64_t md_read(const struct md_query *query, uint64_t id, bool first_allowed, 
 
 	*value = 0;
 	*next_id = NULL_ID;
-	if (first_allowed && id == NULL_ID) {
+	if (first_allowed && is_null_id(id)) {
 		*next_id = first_readable(query, 0);
 		return TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT;
 	}
-	if ((id & ID_SINGLE_ZERO) || !find(query->context, id, &pos))
+	if ((id & ID_SINGLE_ZERO) || !find(query, id, &pos))
 		return TDX_METADATA_FIELD_ID_INCORRECT;
 	e = &pos.table.entry[pos.entry];
 	if (e->read[query->access] == 0 || !md_value(query, e->id, pos.offset, value)) {
@@ -163,21 +176,49 @@ uint64_t md_read(const struct md_query *query, uint64_t id, bool first_allowed, 
 	return TDX_SUCCESS;
 }
 
+static uint64_t element_mask(const struct md_entry *e)
+{
+	return UINT64_MAX >> (64 - (8u << ID_SIZE(e->id)));
+}
+
+/*
+ * What a write starts from. An address in the VMCS that was never written is all ones, also
+ * where it cannot be written; there it counts as 0.
+ */
+static uint64_t value_to_change(const struct md_query *query, const struct md_entry *e,
+				uint64_t before, uint64_t writable)
+{
+	uint32_t code = ID_CODE(e->id);
+	bool is_address = query->context == MD_VP && ID_CLASS(e->id) == CLASS_VMCS &&
+			  (code == VMCS_PML_ADDRESS || code == VMCS_PID_ADDRESS ||
+			   code == VMCS_SHARED_EPT);
+
+	return is_address && before >> 63 ? before & writable : before;
+}
+
+/* The caller may name bits that it cannot write, but only with the value that they have. */
 uint64_t md_write(const struct md_query *query, uint64_t id, uint64_t value, uint64_t mask,
 		  uint64_t *old)
 {
+	uint64_t before, base, writable, status;
 	struct position pos;
 	const struct md_entry *e;
-	uint64_t before, status;
 
 	*old = 0;
-	if ((id & ID_SINGLE_ZERO) || !find(query->context, id, &pos))
+	if ((id & ID_SINGLE_ZERO) || !find(query, id, &pos))
 		return TDX_METADATA_FIELD_ID_INCORRECT;
 	e = &pos.table.entry[pos.entry];
-	mask &= e->write[query->access];
-	if (mask == 0 || !md_value(query, e->id, pos.offset, &before))
+	if (!md_value(query, e->id, pos.offset, &before))
+		return TDX_METADATA_FIELD_NOT_READABLE;
+	writable = e->write[query->access] & element_mask(e);
+	if ((mask & writable) == 0)
 		return TDX_METADATA_FIELD_NOT_WRITABLE;
-	status = md_set_value(query, e->id, pos.offset, (before & ~mask) | (value & mask));
+	base = value_to_change(query, e, before, writable);
+	if ((base ^ value) & mask & ~writable)
+		return TDX_METADATA_FIELD_VALUE_NOT_VALID;
+	writable &= mask;
+	status = md_set_value(query, e->id, pos.offset, (base & ~writable) | (value & writable),
+			      writable);
 	if (status)
 		return status;
 	*old = before & e->read[query->access];
@@ -222,7 +263,7 @@ static void dump_from(const struct md_query *query, struct list *list, struct po
 
 	for (unsigned i = pos.entry; i < table.count; i++) {
 		const struct md_entry *e = &table.entry[i];
-		uint32_t offset = i == pos.entry ? pos.offset - pos.offset % e->elements : 0;
+		uint32_t offset = i == pos.entry ? pos.offset : 0;
 
 		if (e->read[query->access] == 0)
 			continue;
@@ -248,22 +289,23 @@ static void dump_from(const struct md_query *query, struct list *list, struct po
 		close_sequence(list, first_id, fields, last->elements);
 }
 
-/* The start id of a list names context and element size too. */
-static bool is_list_start(const struct md_entry *e, uint64_t id)
+/* A list starts with a whole field, whose element size the id must name too. */
+static bool is_list_start(const struct position *pos, uint64_t id)
 {
-	return ID_SIZE(e->id) == ID_SIZE(id) && ID_CONTEXT(e->id) == ID_CONTEXT(id);
+	const struct md_entry *e = &pos->table.entry[pos->entry];
+
+	return ID_SIZE(e->id) == ID_SIZE(id) && pos->offset % e->elements == 0;
 }
 
 uint64_t md_dump_system(struct call *call, enum md_access access, uint64_t id, uint8_t *page,
 			uint64_t *next_id)
 {
 	struct md_query query = {.call = call, .context = MD_SYSTEM, .access = access};
-	struct position pos = {.table = table_of(MD_SYSTEM)};
+	struct position pos = {.table = table_of(&query)};
 	struct list list = {.page = page, .size = 8};
 
 	*next_id = NULL_ID;
-	if (id != NULL_ID &&
-	    (!find(MD_SYSTEM, id, &pos) || !is_list_start(&pos.table.entry[pos.entry], id)))
+	if (!is_null_id(id) && (!find(&query, id, &pos) || !is_list_start(&pos, id)))
 		return TDX_METADATA_FIELD_ID_INCORRECT;
 	memset(page, 0, PAGE_4K);
 	dump_from(&query, &list, pos);

@@ -286,7 +286,19 @@ static bool td_value(struct td *td, uint64_t id, uint32_t i, uint64_t *value)
 	return true;
 }
 
-static uint64_t set_td_value(struct td *td, uint64_t id, uint32_t i, uint64_t value)
+/* 10 ms to 100 s, in microseconds */
+static uint64_t set_lock_timeout(struct tdcs *cs, uint64_t value, uint64_t mask)
+{
+	if (mask != UINT64_MAX)
+		return TDX_METADATA_WR_MASK_NOT_VALID;
+	if (value < 10000 || value > 100000000)
+		return TDX_METADATA_FIELD_VALUE_NOT_VALID;
+	cs->hp_lock_timeout = value;
+	return TDX_SUCCESS;
+}
+
+static uint64_t set_td_value(struct td *td, uint64_t id, uint32_t i, uint64_t value,
+			     uint64_t mask)
 {
 	struct tdcs *cs = td->cs;
 
@@ -294,17 +306,14 @@ static uint64_t set_td_value(struct td *td, uint64_t id, uint32_t i, uint64_t va
 	case 0x9110000300000010:
 		cs->notify_enables = value;
 		break;
-	case 0x9110000300000011: /* 10 ms to 100 s, in microseconds */
-		if (value < 10000 || value > 100000000)
-			return TDX_METADATA_FIELD_VALUE_NOT_VALID;
-		cs->hp_lock_timeout = value;
-		break;
+	case 0x9110000300000011:
+		return set_lock_timeout(cs, value, mask);
 	case 0x9110000300000012:
 		cs->vm_ctls[i] = value;
 		break;
 	case 0x1110000300000017:
-		if (!(cs->config_flags & CONFIG_FLEXIBLE_VE))
-			return TDX_METADATA_FIELD_CURRENTLY_NOT_WRITABLE;
+		if (value != cs->td_ctls && !(cs->config_flags & CONFIG_FLEXIBLE_VE))
+			return TDX_METADATA_FIELD_VALUE_NOT_VALID;
 		cs->td_ctls = value;
 		break;
 	default:
@@ -423,24 +432,24 @@ static uint64_t vmcs_value(struct vp *vp, uint32_t code)
 	if (segment_part(code, &part, &segment))
 		return segment_value(&vp->state->segment[segment], part);
 	switch (code) {
-	case 0x0002:
+	case VMCS_NOTIFICATION_VECTOR:
 		return vcpu->notification_vector;
 	case 0x0810:
 		return vp->state->guest_interrupt_status;
 	case 0x2004:
 		return tdcx_pa(&vp->td, TDCS_MSR_BITMAPS);
-	case 0x200e: /* PML address and EPTP list: none */
+	case VMCS_PML_ADDRESS: /* PML address and EPTP list: none */
 	case 0x2024:
 		return NULL_PA;
 	case 0x2010:
 		return vp->td.cs->tsc_offset;
-	case 0x2016:
+	case VMCS_PID_ADDRESS:
 		return vcpu->pid_hpa;
 	case 0x201a:
 		return vp->td.cs->eptp;
 	case 0x2032:
 		return vp->td.cs->tsc_multiplier;
-	case 0x203c:
+	case VMCS_SHARED_EPT:
 		return vcpu->shared_ept;
 	case 0x4000:
 		return vcpu->posted ? 0x80 : 0;
@@ -473,8 +482,10 @@ static uint64_t vmcs_value(struct vp *vp, uint32_t code)
 
 static uint64_t set_posted(struct vcpu *vcpu, uint64_t value)
 {
-	if ((value & 0x80) && (vcpu->notification_vector > 0xff || vcpu->pid_hpa == NULL_PA))
-		return TDX_TD_VMCS_FIELD_NOT_INITIALIZED;
+	if ((value & 0x80) && vcpu->notification_vector > 0xff)
+		return TDX_TD_VMCS_FIELD_NOT_INITIALIZED | VMCS_NOTIFICATION_VECTOR;
+	if ((value & 0x80) && vcpu->pid_hpa == NULL_PA)
+		return TDX_TD_VMCS_FIELD_NOT_INITIALIZED | VMCS_PID_ADDRESS;
 	vcpu->posted = value & 0x80;
 	return TDX_SUCCESS;
 }
@@ -495,19 +506,17 @@ static uint64_t set_vmcs_value(const struct md_query *query, uint32_t code, uint
 		return TDX_SUCCESS;
 	}
 	switch (code) {
-	case 0x0002:
+	case VMCS_NOTIFICATION_VECTOR:
 		if (value > 0xff)
 			return TDX_METADATA_FIELD_VALUE_NOT_VALID;
 		vp->vcpu->notification_vector = (uint16_t)value;
 		return TDX_SUCCESS;
-	case 0x2016:
-		/* Bits 5:0 are not writable: before the first write those of NULL_PA. */
-		value &= ~UINT64_C(63);
+	case VMCS_PID_ADDRESS:
 		if (check_shared_hpa(query->call, value, 64, 0))
 			return TDX_METADATA_FIELD_VALUE_NOT_VALID;
 		vp->vcpu->pid_hpa = value;
 		return TDX_SUCCESS;
-	case 0x203c:
+	case VMCS_SHARED_EPT:
 		if (check_shared_hpa(query->call, value, PAGE_4K, 0))
 			return TDX_METADATA_FIELD_VALUE_NOT_VALID;
 		vp->vcpu->shared_ept = value;
@@ -786,13 +795,13 @@ bool md_value(const struct md_query *query, uint64_t base_id, uint32_t offset, u
 }
 
 uint64_t md_set_value(const struct md_query *query, uint64_t base_id, uint32_t offset,
-		      uint64_t value)
+		      uint64_t value, uint64_t mask)
 {
 	switch (query->context) {
 	case MD_SYSTEM:
 		return TDX_METADATA_FIELD_NOT_WRITABLE;
 	case MD_TD:
-		return set_td_value(query->td, base_id, offset, value);
+		return set_td_value(query->td, base_id, offset, value, mask);
 	case MD_VP:
 		break;
 	}
