@@ -86,16 +86,25 @@ uint64_t tdh_mem_page_aug(struct call *call)
 	return mem_end(&mem, status);
 }
 
+/* A page about to go: how much of it the guest has accepted does not matter any more. */
+static uint64_t forget_accepted(struct mem *mem)
+{
+	uint64_t hpa = sept_hpa(mem->walk.entry, mem->level);
+
+	mem->walk.entry = sept_entry(sept_state(mem->walk.entry), hpa);
+	return hpa;
+}
+
 /* ---- removing and moving pages -------------------------------------------- */
 
 static uint64_t remove_page(struct mem *mem)
 {
-	uint64_t hpa = sept_hpa(mem->walk.entry, mem->level);
 	struct page_lock page;
-	uint64_t status;
+	uint64_t hpa, status;
 
 	if (!sept_state_is_leaf(sept_state(mem->walk.entry)))
 		return mem_fail(mem, TDX_EPT_ENTRY_STATE_INCORRECT);
+	hpa = forget_accepted(mem);
 	status = page_lock_implicit(mem->call, hpa, (enum page_level)mem->level, &page);
 	if (status)
 		return status;
@@ -155,8 +164,6 @@ static uint64_t relocate_page(struct mem *mem, struct page_lock *from)
 	struct page_lock to;
 	uint64_t status;
 
-	if (new == old)
-		return TDX_OPERAND_INVALID | OPERAND_R8;
 	status = mem_check_tracked(mem, from->entry);
 	if (status)
 		return status;
@@ -178,13 +185,15 @@ static uint64_t relocate_page(struct mem *mem, struct page_lock *from)
 
 static uint64_t relocate(struct mem *mem)
 {
+	uint64_t old = sept_hpa(mem->walk.entry, LEVEL_4K);
 	struct page_lock from;
 	uint64_t status;
 
 	if (!sept_state_is_leaf(sept_state(mem->walk.entry)))
 		return mem_fail(mem, TDX_EPT_ENTRY_STATE_INCORRECT);
-	status = page_lock_implicit(mem->call, sept_hpa(mem->walk.entry, LEVEL_4K), LEVEL_4K,
-				    &from);
+	if (mem->call->gpr[TDX_R8] == old)
+		return TDX_OPERAND_INVALID | OPERAND_R8;
+	status = page_lock_implicit(mem->call, old, LEVEL_4K, &from);
 	if (status)
 		return status;
 	status = relocate_page(mem, &from);
@@ -255,8 +264,7 @@ static uint64_t demote(struct mem *mem)
 
 	if (!sept_state_is_leaf(sept_state(mem->walk.entry)))
 		return mem_fail(mem, TDX_EPT_ENTRY_STATE_INCORRECT);
-	page = pamt_entry_of(call->model, sept_hpa(mem->walk.entry, mem->level),
-			     (enum page_level)mem->level);
+	page = pamt_entry_of(call->model, forget_accepted(mem), (enum page_level)mem->level);
 	status = mem_check_tracked(mem, page);
 	if (status)
 		return status;
@@ -409,12 +417,14 @@ static struct pamt_entry *epoch_holder(struct mem *mem)
 static uint64_t block(struct mem *mem)
 {
 	enum sept_state state = sept_state(mem->walk.entry);
-	uint64_t address = mem->walk.entry & ~sept_entry((enum sept_state)0xff, 0);
+	uint64_t address;
 
 	if (sept_state_is_blocked(state))
 		return mem_fail(mem, TDX_GPA_RANGE_ALREADY_BLOCKED);
 	if (state == SEPT_FREE)
 		return mem_fail(mem, TDX_EPT_ENTRY_STATE_INCORRECT);
+	address = sept_state_is_leaf(state) ? forget_accepted(mem)
+					    : sept_hpa(mem->walk.entry, LEVEL_4K);
 	atomic_store(&epoch_holder(mem)->bepoch, atomic_load(&mem->td.cs->epoch));
 	sept_set(&mem->walk, sept_entry(state == SEPT_MAPPED    ? SEPT_BLOCKED
 					: state == SEPT_PENDING ? SEPT_PENDING_BLOCKED
@@ -493,75 +503,60 @@ uint64_t tdh_mem_track(struct call *call)
 
 /* ---- debugging ------------------------------------------------------------ */
 
-struct word {
-	struct td td;
-	bool tree_locked;
-	uint64_t hpa;
-};
-
-/* Finds the 8 bytes at `gpa` of a DEBUG TD. */
-static uint64_t find_word(struct call *call, uint64_t gpa, uint64_t tdr_pa, struct word *word)
+/* Like the other leaves, but the tree is locked before the GPA is looked at. */
+static uint64_t begin_debug(struct call *call, struct mem *mem)
 {
-	struct sept_walk walk;
+	uint64_t gpa = call->gpr[TDX_RCX];
 	uint64_t status;
 
-	*word = (struct word){0};
-	status = td_lock(call, tdr_pa, OPERAND_RDX, LOCK_SHARED, &word->td);
+	*mem = (struct mem){.call = call};
+	status = td_lock(call, call->gpr[TDX_RDX], OPERAND_RDX, LOCK_SHARED, &mem->td);
+	call->gpr[TDX_RCX] = call->gpr[TDX_RDX] = call->gpr[TDX_R8] = 0;
 	if (!status)
-		status = td_check(&word->td, call->leaf, LOCK_SHARED);
+		status = td_check(&mem->td, call->leaf, LOCK_SHARED);
 	if (status)
 		return status;
-	if (!td_is_debug(&word->td))
+	if (!td_is_debug(&mem->td))
 		return TDX_TD_NON_DEBUG;
-	if (gpa % 8 != 0 || !gpa_is_private(&word->td, gpa))
+	if (gpa % 8 != 0)
 		return TDX_OPERAND_INVALID | OPERAND_RCX;
-	if (!take_lock(call->model, &word->td.cs->sept_lock, LOCK_SHARED))
+	if (!take_lock(call->model, &mem->td.cs->sept_lock, LOCK_SHARED))
 		return TDX_OPERAND_BUSY | OPERAND_SEPT_TREE;
-	word->tree_locked = true;
-	sept_walk_to(&word->td, gpa, LEVEL_4K, &walk);
-	if (sept_state(walk.entry) != SEPT_MAPPED) {
-		sept_report(call, &walk);
-		return TDX_EPT_ENTRY_NOT_PRESENT | OPERAND_RCX;
+	mem->tree = LOCK_SHARED;
+	if (!gpa_is_private(&mem->td, gpa))
+		return TDX_OPERAND_INVALID | OPERAND_RCX;
+	mem->gpa = gpa;
+	sept_walk_to(&mem->td, gpa, LEVEL_4K, &mem->walk);
+	if (sept_state(mem->walk.entry) != SEPT_MAPPED)
+		return mem_fail(mem, TDX_EPT_ENTRY_NOT_PRESENT);
+	return mem_lock_entry(mem);
+}
+
+/* The 8 bytes at the GPA of a DEBUG TD; before they are written, R8 tells what they were. */
+static uint64_t access_word(struct call *call, const uint64_t *data)
+{
+	struct mem mem;
+	uint64_t status = begin_debug(call, &mem);
+	void *word;
+
+	if (!status && sept_state(mem.walk.entry) != SEPT_MAPPED)
+		status = mem_fail(&mem, TDX_EPT_ENTRY_STATE_INCORRECT);
+	if (!status) {
+		word = page_at(call->model,
+			       sept_hpa(mem.walk.entry, mem.walk.level) |
+				       (mem.gpa & (level_size(mem.walk.level) - 1)));
+		memcpy(&call->gpr[TDX_R8], word, 8);
+		if (data)
+			memcpy(word, data, 8);
 	}
-	word->hpa = sept_hpa(walk.entry, walk.level) | (gpa & (level_size(walk.level) - 1));
-	return TDX_SUCCESS;
+	return mem_end(&mem, status);
 }
 
-static void release_word(struct word *word)
-{
-	if (word->tree_locked)
-		drop_lock(word->td.model, &word->td.cs->sept_lock, LOCK_SHARED);
-	if (word->td.tdr_lock.entry)
-		td_unlock(&word->td);
-}
-
-uint64_t tdh_mem_rd(struct call *call)
-{
-	uint64_t gpa = call->gpr[TDX_RCX], tdr_pa = call->gpr[TDX_RDX];
-	struct word word;
-	uint64_t status;
-
-	call->gpr[TDX_RCX] = call->gpr[TDX_RDX] = call->gpr[TDX_R8] = 0;
-	status = find_word(call, gpa, tdr_pa, &word);
-	if (!status)
-		memcpy(&call->gpr[TDX_R8], page_at(call->model, word.hpa), 8);
-	release_word(&word);
-	return status;
-}
+uint64_t tdh_mem_rd(struct call *call) { return access_word(call, NULL); }
 
 uint64_t tdh_mem_wr(struct call *call)
 {
-	uint64_t gpa = call->gpr[TDX_RCX], tdr_pa = call->gpr[TDX_RDX];
 	uint64_t data = call->gpr[TDX_R8];
-	struct word word;
-	uint64_t status;
 
-	call->gpr[TDX_RCX] = call->gpr[TDX_RDX] = call->gpr[TDX_R8] = 0;
-	status = find_word(call, gpa, tdr_pa, &word);
-	if (!status) {
-		memcpy(&call->gpr[TDX_R8], page_at(call->model, word.hpa), 8);
-		memcpy(page_at(call->model, word.hpa), &data, 8);
-	}
-	release_word(&word);
-	return status;
+	return access_word(call, &data);
 }

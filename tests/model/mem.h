@@ -9,7 +9,8 @@
 struct mem_rules {
 	enum lock_mode tdr, tree;
 	unsigned min_level, max_level;
-	uint64_t flags; /* low bits of RDX that the leaf defines */
+	uint64_t flags;       /* low bits of RDX that the leaf defines */
+	uint64_t debug_flags; /* those of them that need a DEBUG TD */
 };
 
 struct mem {

@@ -174,6 +174,8 @@ uint64_t mem_begin(struct call *call, const struct mem_rules *rules, struct mem 
 			  rules->tdr == LOCK_EXCLUSIVE ? LOCK_NONE : LOCK_SHARED);
 	if (status)
 		return status;
+	if ((flags & rules->debug_flags) && !td_is_debug(&mem->td))
+		return TDX_OPERAND_INVALID | OPERAND_RDX;
 	max_level = rules->max_level == LEVEL_ROOT ? (unsigned)(mem->td.cs->eptp >> 3 & 7)
 						   : rules->max_level;
 	if (!gpa_operand(operand, rules->min_level, max_level, &mem->gpa, &mem->level) ||
@@ -273,11 +275,11 @@ void sept_init_page(struct mem *mem, struct page_lock *page, uint64_t hpa)
 	td_add_children(&mem->td, 1);
 }
 
-/* Pages for the Secure EPT of L2 VMs, of which there are none. */
-static uint64_t check_l2_pages(const struct mem *mem, const uint64_t pages[4])
+/* Pages for the Secure EPT of L2 VMs, which the model has not. */
+static uint64_t check_l2_pages(const uint64_t pages[4])
 {
 	for (unsigned vm = 1; vm <= MAX_L2_VMS; vm++)
-		if (pages[vm] != NULL_PA && vm > mem->td.cs->l2_vm_count)
+		if (pages[vm] != NULL_PA)
 			return TDX_OPERAND_INVALID | (OPERAND_R8 + vm);
 	return TDX_SUCCESS;
 }
@@ -306,7 +308,7 @@ static uint64_t add_table(struct mem *mem, unsigned version, uint64_t pages[4])
 	} else {
 		return mem_fail(mem, TDX_EPT_ENTRY_STATE_INCORRECT);
 	}
-	status = version > 0 ? check_l2_pages(mem, pages) : TDX_SUCCESS;
+	status = version > 0 ? check_l2_pages(pages) : TDX_SUCCESS;
 	if (!status && page.entry) {
 		sept_init_page(mem, &page, hpa);
 		sept_set(&mem->walk, sept_entry(SEPT_NL_MAPPED, hpa));
@@ -347,18 +349,26 @@ uint64_t tdh_mem_sept_add(struct call *call)
 	return mem_end(&mem, status);
 }
 
+#define L2_ATTRIBUTES 1u
+
 uint64_t tdh_mem_sept_rd(struct call *call)
 {
 	static const struct mem_rules rules = {.tdr = LOCK_SHARED,
 					       .tree = LOCK_SHARED,
 					       .min_level = LEVEL_4K,
 					       .max_level = LEVEL_ROOT,
-					       .flags = 1};
+					       .flags = L2_ATTRIBUTES,
+					       .debug_flags = L2_ATTRIBUTES};
 	struct mem mem;
 	uint64_t status = mem_begin(call, &rules, &mem);
 
 	if (!status)
+		status = mem_lock_entry(&mem);
+	if (!status) {
 		sept_report(call, &mem.walk);
+		if (mem.flags & L2_ATTRIBUTES)
+			call->gpr[TDX_R8] = 0;
+	}
 	return mem_end(&mem, status);
 }
 
@@ -367,7 +377,7 @@ static bool table_is_free(struct tdx_model *model, uint64_t hpa)
 	const uint64_t *entry = page_at(model, hpa);
 
 	for (unsigned i = 0; i < 512; i++)
-		if (entry[i] != 0)
+		if (sept_state(entry[i]) != SEPT_FREE)
 			return false;
 	return true;
 }

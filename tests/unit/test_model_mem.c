@@ -9,6 +9,7 @@
 #include "tdx/module.h"
 #include "tdx/seamcall.h"
 #include "tdx/td.h"
+#include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
 #include "tests/model/leaves.h"
 #include "tests/unit/test.h"
@@ -22,12 +23,19 @@
 #define BAD_MASK     UINT64_C(0xc0000c0a00000000)
 #define FIRST_FIELD  UINT64_C(0x00000c0b00000000)
 
+#define INVALID(operand) (UINT64_C(0xc000010000000000) | (operand))
+#define BUSY(operand)    (UINT64_C(0x8000020000000000) | (operand))
+#define NOT_PRESENT      UINT64_C(0xc0000b0300000001)
+#define NOT_BLOCKED      UINT64_C(0xc0000b0600000001)
+
 #define HP_TIMEOUT UINT64_C(0x9110000300000011)
 #define VM_CTLS    UINT64_C(0x9110000300000012)
 
 static struct td td;
 static struct td_vcpu vcpu;
 static hpa_t shared;
+static hpa_t tables;             /* two, of the Secure EPT at BASE */
+static hpa_t large;              /* 4 MiB for private pages */
 static struct seamcall_regs out; /* of the last call */
 
 static void start(uint64_t attributes)
@@ -157,4 +165,202 @@ TEST(model_a_cpuid_leaf_that_faults_is_unreadable_to_writers_too)
 	EXPECT_EQ(td_write(0x94100003000061fe, 0, ALL), UNKNOWN_ID); /* CPUID(0x30) */
 	EXPECT_EQ(td_read(0x9410000300000dfe), NOT_READABLE);        /* CPUID(6) */
 	EXPECT_EQ(td_write(0x9410000300000dfe, 0, ALL), NOT_READABLE);
+}
+
+/* ---- the Secure EPT ------------------------------------------------------- */
+
+#define BASE        UINT64_C(0x40000000)
+#define LARGE_GPA   (BASE | 1)
+#define SMALL_GPA   (BASE + 0x200000)
+#define TDG_ACCEPT  6
+#define CS_LONG     0x2000
+#define INTERRUPTED 6 /* accepted pages before the guest was interrupted */
+
+static uint64_t mem(unsigned leaf, uint64_t rcx, uint64_t r8)
+{
+	return call(leaf, rcx, td.tdr.pa.raw, r8, 0);
+}
+
+static hpa_t take(uint64_t size)
+{
+	hpa_t at = hpa(0);
+
+	EXPECT_EQ(frame_alloc_range(size, size, hpa(0), hpa(UINT64_MAX), FRAME_SHARED, &at),
+		  STATUS_OK);
+	return at;
+}
+
+/* A running TD with tables for [BASE, BASE + 2 MiB) as a whole and the 2 MiB above in 4K. */
+static void start_running(uint64_t attributes)
+{
+	start(attributes);
+	EXPECT_EQ(td_vcpu_configure(&vcpu, shared, 0xf2, hpa_add(shared, PAGE_SIZE)),
+		  STATUS_OK);
+	EXPECT_EQ(td_add_measured_page(&td, gpa(TDBOOT_PARAMS_GPA),
+				       phys_ptr(hpa_add(shared, 2 * PAGE_SIZE))),
+		  STATUS_OK);
+	EXPECT_EQ(td_finalize(&td), STATUS_OK);
+	tables = take(4 * PAGE_SIZE);
+	large = take(UINT64_C(0x400000));
+	EXPECT_EQ(mem(TDH_MEM_SEPT_ADD, BASE | 2, tables.raw), 0);
+	EXPECT_EQ(mem(TDH_MEM_SEPT_ADD, SMALL_GPA | 1, hpa_add(tables, PAGE_SIZE).raw), 0);
+}
+
+/* ---- another LP in the middle of a call ---- */
+
+static void (*meanwhile)(void); /* on CPU 1, once, while the module works */
+
+static void run_meanwhile(void)
+{
+	void (*run)(void) = meanwhile;
+	unsigned cpu = this_cpu();
+
+	meanwhile = NULL;
+	if (!run)
+		return;
+	(void)fake_set_this_cpu(1);
+	run();
+	(void)fake_set_this_cpu(cpu);
+}
+
+/* DEMOTE looks for interrupts, PAGE.REMOVE tells of its change with their entries locked. */
+static bool interrupt_pending(void *ctx, unsigned lp, bool guest_side)
+{
+	(void)ctx;
+	(void)lp;
+	(void)guest_side;
+	run_meanwhile();
+	return false;
+}
+
+static void sept_changed(void *ctx, uint64_t tdr, uint64_t at, unsigned level)
+{
+	(void)ctx;
+	(void)tdr;
+	(void)at;
+	(void)level;
+	run_meanwhile();
+}
+
+/* Blocks the range, and sees to it that no LP knows it any more. */
+static void unmap(uint64_t rcx)
+{
+	EXPECT_EQ(mem(TDH_MEM_RANGE_BLOCK, rcx, 0), 0);
+	EXPECT_EQ(call(TDH_MEM_TRACK, td.tdr.pa.raw, 0, 0, 0), 0);
+}
+
+TEST(model_only_a_debugger_asks_for_l2_attributes)
+{
+	start_running(0);
+	EXPECT_EQ(call(TDH_MEM_SEPT_RD, BASE | 7, td.tdr.pa.raw | 1, 5, 0), INVALID(2));
+	EXPECT_EQ(out.r8, 5);
+}
+
+TEST(model_without_l2_vms_there_are_no_l2_attributes)
+{
+	start_running(TDX_ATTR_DEBUG);
+	EXPECT_EQ(call(TDH_MEM_SEPT_RD, LARGE_GPA, td.tdr.pa.raw | 1, 5, 0), 0);
+	EXPECT_EQ(out.rdx, 1);
+	EXPECT_EQ(out.r8, 0);
+	EXPECT_EQ(call(TDH_MEM_SEPT_RD, LARGE_GPA, td.tdr.pa.raw, 5, 0), 0);
+	EXPECT_EQ(out.r8, 5);
+}
+
+static void read_large(void)
+{
+	EXPECT_EQ(mem(TDH_MEM_SEPT_RD, LARGE_GPA, 0), BUSY(1));
+	EXPECT_EQ(out.rdx, 0x301);
+	EXPECT_EQ(mem(TDH_MEM_RD, BASE, 0), NOT_PRESENT);
+	EXPECT_EQ(out.rdx, 0x301);
+}
+
+TEST(model_an_entry_that_another_lp_changes_cannot_be_read)
+{
+	hosted_machine.interrupt_pending = interrupt_pending;
+	start_running(TDX_ATTR_DEBUG);
+	EXPECT_EQ(mem(TDH_MEM_PAGE_AUG, LARGE_GPA, large.raw), 0);
+	unmap(LARGE_GPA);
+	meanwhile = read_large;
+	EXPECT_EQ(mem(TDH_MEM_PAGE_DEMOTE, LARGE_GPA, hpa_add(tables, 2 * PAGE_SIZE).raw), 0);
+	EXPECT_TRUE(!meanwhile);
+}
+
+static void map_small(void)
+{
+	EXPECT_EQ(mem(TDH_MEM_PAGE_AUG, SMALL_GPA, hpa_add(large, PAGE_SIZE).raw), BUSY(1));
+}
+
+TEST(model_a_table_is_empty_whoever_waited_for_its_entries)
+{
+	hosted_machine.sept_changed = sept_changed;
+	start_running(0);
+	EXPECT_EQ(mem(TDH_MEM_PAGE_AUG, SMALL_GPA, large.raw), 0);
+	unmap(SMALL_GPA);
+	meanwhile = map_small;
+	EXPECT_EQ(mem(TDH_MEM_PAGE_REMOVE, SMALL_GPA, 0), 0);
+	EXPECT_TRUE(!meanwhile);
+	unmap(SMALL_GPA | 1);
+	EXPECT_EQ(mem(TDH_MEM_SEPT_REMOVE, SMALL_GPA | 1, 0), 0);
+}
+
+TEST(model_pages_for_l2_vms_that_do_not_exist_are_refused)
+{
+	start_running(0);
+	for (unsigned vm = 1; vm <= 3; vm++) {
+		uint64_t pages[4] = {ALL, ALL, ALL, ALL};
+
+		pages[vm] = hpa_add(tables, 2 * PAGE_SIZE).raw;
+		out = (struct seamcall_regs){.rcx = SMALL_GPA | 1,
+					     .rdx = td.tdr.pa.raw,
+					     .r8 = pages[0],
+					     .r9 = pages[1],
+					     .r10 = pages[2],
+					     .r11 = pages[3]};
+		EXPECT_EQ(seamcall_raw(TDH_MEM_SEPT_ADD | V1, &out), INVALID(8 + vm));
+	}
+}
+
+/* Accepts the 2M page at BASE until it is interrupted, then takes the interrupt. */
+static void accept_a_part(unsigned cpu, struct tdx_vcpu_view *view, struct tdx_exit *exit)
+{
+	static bool has_tried;
+	struct tdx_guest_state *s = view->state;
+
+	(void)cpu;
+	if (has_tried)
+		return;
+	has_tried = true;
+	s->segment[TDX_CS].access_rights |= CS_LONG;
+	s->gpr[TDX_RAX] = TDG_ACCEPT;
+	s->gpr[TDX_RCX] = LARGE_GPA;
+	exit->reason = 77;
+}
+
+static bool interrupt_in_time(void *ctx, unsigned lp, bool guest_side)
+{
+	static unsigned looks;
+
+	(void)ctx;
+	(void)lp;
+	return guest_side && ++looks >= INTERRUPTED;
+}
+
+TEST(model_blocking_forgets_how_much_of_a_page_was_accepted)
+{
+	struct vp_regs regs = {0};
+
+	hosted_machine.interrupt_pending = interrupt_in_time;
+	start_running(0);
+	EXPECT_EQ(mem(TDH_MEM_PAGE_AUG, LARGE_GPA, large.raw), 0);
+	hosted_set_guest(accept_a_part);
+	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpu, &regs)), TDX_SUCCESS);
+	EXPECT_EQ(mem(TDH_MEM_SEPT_RD, LARGE_GPA, 0), 0);
+	EXPECT_EQ(out.rcx & 0x1ff000, INTERRUPTED * PAGE_SIZE);
+	EXPECT_EQ(mem(TDH_MEM_PAGE_REMOVE, LARGE_GPA, 0), NOT_BLOCKED);
+	EXPECT_EQ(out.rcx & 0x1ff000, 0);
+	EXPECT_EQ(mem(TDH_MEM_PAGE_DEMOTE, LARGE_GPA, 0), NOT_BLOCKED);
+	EXPECT_EQ(out.rcx & 0x1ff000, 0);
+	EXPECT_EQ(mem(TDH_MEM_RANGE_BLOCK, LARGE_GPA, 0), 0);
+	EXPECT_EQ(mem(TDH_MEM_SEPT_RD, LARGE_GPA, 0), 0);
+	EXPECT_EQ(out.rcx & 0x1ff000, 0);
 }
