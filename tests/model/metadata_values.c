@@ -4,6 +4,10 @@
 
 #include "tests/model/metadata.h"
 
+#define IA32_VMX_PROCBASED_CTLS2 0x48b
+#define CTLS2_PML                (UINT64_C(1) << 17)
+#define DEBUGCTL_UNCORE_PMI      (UINT64_C(1) << 13)
+
 static uint64_t load64(const void *bytes, uint32_t index)
 {
 	uint64_t value;
@@ -322,6 +326,116 @@ static uint64_t set_td_value(struct td *td, uint64_t id, uint32_t i, uint64_t va
 	return TDX_SUCCESS;
 }
 
+/* ---- vCPU: what is only kept ----------------------------------------------- */
+
+enum vcpu_class {
+	CLASS_VMCS = 0x00,
+	CLASS_VAPIC = 0x01,
+	CLASS_VE_INFO = 0x02,
+	CLASS_GPR = 0x10,
+	CLASS_STATE = 0x11,
+	CLASS_XBUFF = 0x12,
+	CLASS_MSR = 0x13,
+	CLASS_MANAGEMENT = 0x20,
+	CLASS_CPUID_CONTROL = 0x21,
+};
+
+#define MANAGEMENT_XFAM 0x0c
+
+/* Writable fields that change nothing in this model. */
+struct kept_fields {
+	uint8_t class, count;
+	uint16_t first;
+};
+
+static const struct kept_fields kept_fields[] = {
+	{CLASS_VMCS, 1, 0x0812},
+	{CLASS_VMCS, 1, 0x0814},
+	{CLASS_VMCS, 1, VMCS_PML_ADDRESS},
+	{CLASS_VMCS, 1, 0x2010},
+	{CLASS_VMCS, 1, 0x202c},
+	{CLASS_VMCS, 1, 0x2032},
+	{CLASS_VMCS, 1, 0x2034},
+	{CLASS_VMCS, 1, 0x2808},
+	{CLASS_VMCS, 1, 0x2814},
+	{CLASS_VMCS, 1, 0x2816},
+	{CLASS_VMCS, 1, 0x2818},
+	{CLASS_VMCS, 1, 0x4002},
+	{CLASS_VMCS, 1, 0x4004},
+	{CLASS_VMCS, 1, 0x4006},
+	{CLASS_VMCS, 1, 0x4008},
+	{CLASS_VMCS, 1, 0x400a},
+	{CLASS_VMCS, 1, 0x4020},
+	{CLASS_VMCS, 1, 0x4022},
+	{CLASS_VMCS, 1, 0x482e},
+	{CLASS_VMCS, 1, 0x6008},
+	{CLASS_VMCS, 1, 0x6822},
+	{CLASS_VMCS, 1, 0x6828},
+	{CLASS_VMCS, 1, 0x682a},
+	{CLASS_VMCS, 1, 0x682c},
+	{CLASS_MSR, 1, 0xe1},
+	{CLASS_MSR, 1, 0x122},
+	{CLASS_MSR, 8, 0x186},
+	{CLASS_MSR, 2, 0x1a6},
+	{CLASS_MSR, 7, 0x309},
+	{CLASS_MSR, 1, 0x329},
+	{CLASS_MSR, 1, 0x38d},
+	{CLASS_MSR, 2, 0x3f1},
+	{CLASS_MSR, 2, 0x3f6},
+	{CLASS_MSR, 8, 0x4c1},
+	{CLASS_MSR, 1, 0x600},
+	{CLASS_MSR, 1, 0x14cf},
+	{CLASS_MSR, 1, 0x1b01},
+	{CLASS_MANAGEMENT, 1, MANAGEMENT_XFAM},
+	{CLASS_MANAGEMENT, 12, 0x50},
+	{CLASS_MANAGEMENT, 4, 0x80},
+};
+
+/* The word of field `code`; NULL if it is not one of these. */
+static uint64_t *kept_word(struct vcpu *vcpu, enum vcpu_class class, uint32_t code)
+{
+	uint64_t *word = vcpu->kept;
+
+	for (unsigned i = 0; i < sizeof(kept_fields) / sizeof(kept_fields[0]); i++) {
+		const struct kept_fields *f = &kept_fields[i];
+
+		if (f->class == class && code - f->first < f->count)
+			return word + (code - f->first);
+		word += f->count;
+	}
+	return NULL;
+}
+
+static uint64_t kept_first_value(const struct tdcs *cs, enum vcpu_class class, uint32_t code)
+{
+	if (class == CLASS_VMCS && code == VMCS_PML_ADDRESS)
+		return NULL_PA;
+	if (class == CLASS_VMCS && code == 0x2010)
+		return cs->tsc_offset;
+	if (class == CLASS_VMCS && code == 0x2032)
+		return cs->tsc_multiplier;
+	if (class == CLASS_MANAGEMENT && code == MANAGEMENT_XFAM)
+		return cs->xfam;
+	return 0;
+}
+
+static bool kept_value(struct vp *vp, enum vcpu_class class, uint32_t code, uint64_t *value)
+{
+	const uint64_t *word = kept_word(vp->vcpu, class, code);
+
+	if (word)
+		*value = *word ^ kept_first_value(vp->td.cs, class, code);
+	return word;
+}
+
+static void keep_value(struct vp *vp, enum vcpu_class class, uint32_t code, uint64_t value)
+{
+	uint64_t *word = kept_word(vp->vcpu, class, code);
+
+	if (word)
+		*word = value ^ kept_first_value(vp->td.cs, class, code);
+}
+
 /* ---- vCPU: the VMCS ------------------------------------------------------- */
 
 enum segment_part { SELECTOR, LIMIT, RIGHTS, BASE };
@@ -426,11 +540,14 @@ static uint64_t vmcs_value(struct vp *vp, uint32_t code)
 	uint64_t *field = state_field(vp->state, code);
 	enum segment_part part;
 	unsigned segment;
+	uint64_t kept;
 
 	if (field)
 		return *field;
 	if (segment_part(code, &part, &segment))
 		return segment_value(&vp->state->segment[segment], part);
+	if (kept_value(vp, CLASS_VMCS, code, &kept))
+		return kept;
 	switch (code) {
 	case VMCS_NOTIFICATION_VECTOR:
 		return vcpu->notification_vector;
@@ -438,17 +555,12 @@ static uint64_t vmcs_value(struct vp *vp, uint32_t code)
 		return vp->state->guest_interrupt_status;
 	case 0x2004:
 		return tdcx_pa(&vp->td, TDCS_MSR_BITMAPS);
-	case VMCS_PML_ADDRESS: /* PML address and EPTP list: none */
-	case 0x2024:
+	case 0x2024: /* EPTP list: none */
 		return NULL_PA;
-	case 0x2010:
-		return vp->td.cs->tsc_offset;
 	case VMCS_PID_ADDRESS:
 		return vcpu->pid_hpa;
 	case 0x201a:
 		return vp->td.cs->eptp;
-	case 0x2032:
-		return vp->td.cs->tsc_multiplier;
 	case VMCS_SHARED_EPT:
 		return vcpu->shared_ept;
 	case 0x4000:
@@ -490,13 +602,43 @@ static uint64_t set_posted(struct vcpu *vcpu, uint64_t value)
 	return TDX_SUCCESS;
 }
 
+/* As if the guest wrote it: bits that the module owns must be as the guest sees them. */
+static uint64_t set_cr(uint64_t *cr, uint64_t owned, uint64_t shadow, uint64_t value)
+{
+	if ((value ^ shadow) & owned)
+		return TDX_METADATA_FIELD_VALUE_NOT_VALID;
+	*cr = (*cr & owned) | (value & ~owned);
+	return TDX_SUCCESS;
+}
+
+/* Of these controls only those that the CPU has; a page log only where it has a page. */
+static uint64_t set_secondary_controls(const struct md_query *query, uint64_t value)
+{
+	uint64_t capabilities = msr_sampled(query->call->model, IA32_VMX_PROCBASED_CTLS2);
+	uint64_t log = 0;
+
+	kept_value(query->vp, CLASS_VMCS, VMCS_PML_ADDRESS, &log);
+	if ((value & ~(capabilities >> 32)) || ((value & CTLS2_PML) && log >> 63))
+		return TDX_METADATA_FIELD_VALUE_NOT_VALID;
+	query->vp->vcpu->secondary_controls = (uint32_t)value;
+	return TDX_SUCCESS;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): one case for each field */
 static uint64_t set_vmcs_value(const struct md_query *query, uint32_t code, uint64_t value)
 {
 	struct vp *vp = query->vp;
-	uint64_t *field = state_field(vp->state, code);
+	struct tdx_guest_state *s = vp->state;
+	uint64_t *field = state_field(s, code);
 	enum segment_part part;
 	unsigned segment;
 
+	if (field == &s->cr0)
+		return set_cr(field, s->cr0_mask, s->cr0_shadow, value);
+	if (field == &s->cr4)
+		return set_cr(field, s->cr4_mask, s->cr4_shadow, value);
+	if (field == &s->debugctl)
+		value &= ~DEBUGCTL_UNCORE_PMI; /* the LP's own */
 	if (field) {
 		*field = value;
 		return TDX_SUCCESS;
@@ -510,6 +652,11 @@ static uint64_t set_vmcs_value(const struct md_query *query, uint32_t code, uint
 		if (value > 0xff)
 			return TDX_METADATA_FIELD_VALUE_NOT_VALID;
 		vp->vcpu->notification_vector = (uint16_t)value;
+		return TDX_SUCCESS;
+	case VMCS_PML_ADDRESS:
+		if (check_shared_hpa(query->call, value, PAGE_4K, 0))
+			return TDX_METADATA_FIELD_VALUE_NOT_VALID;
+		keep_value(vp, CLASS_VMCS, code, value);
 		return TDX_SUCCESS;
 	case VMCS_PID_ADDRESS:
 		if (check_shared_hpa(query->call, value, 64, 0))
@@ -527,8 +674,7 @@ static uint64_t set_vmcs_value(const struct md_query *query, uint32_t code, uint
 		vp->vcpu->exception_bitmap = (uint32_t)value;
 		return TDX_SUCCESS;
 	case 0x401e:
-		vp->vcpu->secondary_controls = (uint32_t)value;
-		return TDX_SUCCESS;
+		return set_secondary_controls(query, value);
 	case 0x4024:
 		vp->vcpu->instruction_timeout = (uint32_t)value;
 		return TDX_SUCCESS;
@@ -544,12 +690,23 @@ static uint64_t set_vmcs_value(const struct md_query *query, uint32_t code, uint
 	case 0x482a:
 		vp->state->sysenter_cs = value;
 		return TDX_SUCCESS;
-	default: /* state that neither this module nor its machine keeps */
+	default:
+		keep_value(vp, CLASS_VMCS, code, value);
 		return TDX_SUCCESS;
 	}
 }
 
 /* ---- vCPU: the rest ------------------------------------------------------- */
+
+#define XBUFF_HEADER      64 /* the XSAVE header, 8 words that hardware interprets */
+#define XBUFF_HEADER_SIZE 8
+
+static uint64_t *xbuff_word(struct vp *vp, uint32_t i)
+{
+	uint64_t hpa = vp->vcpu->page_pa[TDVPS_XBUFF + i / 512];
+
+	return (uint64_t *)page_at(vp->td.model, hpa) + i % 512;
+}
 
 static uint64_t *msr_field(struct tdx_guest_state *state, uint32_t code)
 {
@@ -658,9 +815,6 @@ static bool management_value(struct vp *vp, uint32_t code, uint32_t i, uint64_t 
 	case 0x0b:
 		*value = vcpu->pend_nmi;
 		break;
-	case 0x0c:
-		*value = vp->td.cs->xfam;
-		break;
 	case 0x0d:
 		*value = vcpu->epf_gpa_count;
 		break;
@@ -681,8 +835,15 @@ static bool management_value(struct vp *vp, uint32_t code, uint32_t i, uint64_t 
 	case 0x31:
 		*value = vcpu->yields_to_host;
 		break;
+	case 0x98: /* copies of VMCS fields, one for each VM */
+		*value = i == 0 ? vcpu->pid_hpa : 0;
+		break;
+	case 0xac:
+		*value = i == 0 ? vcpu->notification_vector : 0;
+		break;
 	default:
 		*value = 0;
+		kept_value(vp, CLASS_MANAGEMENT, code + i, value);
 	}
 	return true;
 }
@@ -694,30 +855,37 @@ static bool vcpu_value(struct vp *vp, uint64_t id, uint32_t i, uint64_t *value)
 	uint64_t *msr;
 
 	switch (id >> 56 & 0x3f) {
-	case 0x00:
+	case CLASS_VMCS:
 		*value = vmcs_value(vp, code);
 		return true;
-	case 0x01:
+	case CLASS_VAPIC:
 		*value = load64(vp->vapic, i);
 		return true;
-	case 0x02:
+	case CLASS_VE_INFO:
 		return ve_value(&vp->vcpu->ve, id, value);
-	case 0x10:
+	case CLASS_GPR:
 		*value = state->gpr[code & 0xf];
 		return true;
-	case 0x11:
+	case CLASS_STATE:
 		*value = code < 8       ? state->dr[code]
 			 : code == 0x20 ? state->xcr0
 			 : code == 0x28 ? state->cr2
 					: vcpu_state_details(vp);
 		return true;
-	case 0x13:
-		msr = msr_field(state, code);
-		*value = msr ? *msr : 0;
+	case CLASS_XBUFF:
+		*value = *xbuff_word(vp, i);
 		return true;
-	case 0x20:
+	case CLASS_MSR:
+		*value = 0;
+		msr = msr_field(state, code);
+		if (msr)
+			*value = *msr;
+		else
+			kept_value(vp, CLASS_MSR, code + i, value);
+		return true;
+	case CLASS_MANAGEMENT:
 		return management_value(vp, code, i, value);
-	case 0x21:
+	case CLASS_CPUID_CONTROL:
 		*value = vp->vcpu->cpuid_control[i];
 		return true;
 	default:
@@ -726,8 +894,11 @@ static bool vcpu_value(struct vp *vp, uint64_t id, uint32_t i, uint64_t *value)
 	}
 }
 
-static uint64_t set_management_value(struct vp *vp, uint32_t code, uint64_t value)
+static uint64_t set_management_value(const struct md_query *query, uint32_t code,
+				     uint64_t value)
 {
+	struct vp *vp = query->vp;
+
 	switch (code) {
 	case 0x07:
 		vp->vcpu->cpuid_supervisor_ve = value & 1;
@@ -740,9 +911,15 @@ static uint64_t set_management_value(struct vp *vp, uint32_t code, uint64_t valu
 			return TDX_METADATA_FIELD_VALUE_NOT_VALID;
 		vp->vcpu->pend_nmi = value;
 		return TDX_SUCCESS;
+	case MANAGEMENT_XFAM:
+		if (!xfam_is_valid(query->call->model, value))
+			return TDX_METADATA_FIELD_VALUE_NOT_VALID;
+		break;
 	default:
-		return TDX_SUCCESS;
+		break;
 	}
+	keep_value(vp, CLASS_MANAGEMENT, code, value);
+	return TDX_SUCCESS;
 }
 
 static uint64_t set_vcpu_value(const struct md_query *query, uint64_t id, uint32_t i,
@@ -753,25 +930,32 @@ static uint64_t set_vcpu_value(const struct md_query *query, uint64_t id, uint32
 	uint64_t *msr;
 
 	switch (id >> 56 & 0x3f) {
-	case 0x00:
+	case CLASS_VMCS:
 		return set_vmcs_value(query, code, value);
-	case 0x10:
+	case CLASS_GPR:
 		state->gpr[code & 0xf] = value;
 		break;
-	case 0x11:
+	case CLASS_STATE:
 		if (code < 8)
 			state->dr[code] = value;
 		else if (code == 0x28)
 			state->cr2 = value;
 		break;
-	case 0x13:
+	case CLASS_XBUFF:
+		if (i - XBUFF_HEADER < XBUFF_HEADER_SIZE)
+			return TDX_METADATA_FIELD_NOT_WRITABLE;
+		*xbuff_word(query->vp, i) = value;
+		break;
+	case CLASS_MSR:
 		msr = msr_field(state, code);
 		if (msr)
 			*msr = value;
+		else
+			keep_value(query->vp, CLASS_MSR, code + i, value);
 		break;
-	case 0x20:
-		return set_management_value(query->vp, code, value);
-	case 0x21:
+	case CLASS_MANAGEMENT:
+		return set_management_value(query, code + i, value);
+	case CLASS_CPUID_CONTROL:
 		query->vp->vcpu->cpuid_control[i] = (uint8_t)value;
 		break;
 	default:

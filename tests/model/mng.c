@@ -163,7 +163,7 @@ static bool all_or_none(uint64_t xfam, uint64_t bits)
 	return (xfam & bits) == 0 || (xfam & bits) == bits;
 }
 
-static bool xfam_is_valid(const struct tdx_model *model, uint64_t xfam)
+bool xfam_is_valid(const struct tdx_model *model, uint64_t xfam)
 {
 	if ((xfam & ~model->xfam_fixed0) || (xfam & XFAM_FIXED1) != XFAM_FIXED1)
 		return false;

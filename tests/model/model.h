@@ -312,6 +312,9 @@ struct tdcs *tdcs_of(struct tdx_model *model, const struct tdr *tdr);
 static inline bool td_is_debug(const struct td *td) { return td->cs->attributes & ATTR_DEBUG; }
 static inline unsigned td_gpa_bits(const struct td *td) { return td->cs->gpaw ? 52 : 48; }
 
+/* Features that an XFAM may combine, on this CPU. */
+bool xfam_is_valid(const struct tdx_model *model, uint64_t xfam);
+
 /* ---- a vCPU -------------------------------------------------------------- */
 
 enum vcpu_state {
@@ -336,7 +339,11 @@ enum tdvps_page {
 	TDVPS_MAIN,
 	TDVPS_VAPIC,
 	TDVPS_GUEST_STATE,
+	TDVPS_XBUFF, /* the first of three */
 };
+
+/* Words of a vCPU that the module keeps for a debugger, and nobody uses. */
+#define KEPT_WORDS 80
 
 struct ve_info {
 	bool valid;
@@ -378,6 +385,7 @@ struct vcpu {
 	uint64_t yields_since;
 
 	struct tdx_exit last_vmexit;
+	uint64_t kept[KEPT_WORDS]; /* each ^ its first value */
 };
 
 struct vp {

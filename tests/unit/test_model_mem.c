@@ -14,14 +14,15 @@
 #include "tests/model/leaves.h"
 #include "tests/unit/test.h"
 
-#define V1           (UINT64_C(1) << 16)
-#define ALL          UINT64_MAX
-#define UNKNOWN_ID   UINT64_C(0xc0000c0000000000)
-#define NOT_WRITABLE UINT64_C(0xc0000c0100000000)
-#define NOT_READABLE UINT64_C(0xc0000c0200000000)
-#define BAD_VALUE    UINT64_C(0xc0000c0300000000)
-#define BAD_MASK     UINT64_C(0xc0000c0a00000000)
-#define FIRST_FIELD  UINT64_C(0x00000c0b00000000)
+#define V1              (UINT64_C(1) << 16)
+#define ALL             UINT64_MAX
+#define UNKNOWN_ID      UINT64_C(0xc0000c0000000000)
+#define NOT_WRITABLE    UINT64_C(0xc0000c0100000000)
+#define NOT_READABLE    UINT64_C(0xc0000c0200000000)
+#define BAD_VALUE       UINT64_C(0xc0000c0300000000)
+#define BAD_MASK        UINT64_C(0xc0000c0a00000000)
+#define NOT_INITIALIZED UINT64_C(0xc000073000000000)
+#define FIRST_FIELD     UINT64_C(0x00000c0b00000000)
 
 #define INVALID(operand) (UINT64_C(0xc000010000000000) | (operand))
 #define BUSY(operand)    (UINT64_C(0x8000020000000000) | (operand))
@@ -165,6 +166,95 @@ TEST(model_a_cpuid_leaf_that_faults_is_unreadable_to_writers_too)
 	EXPECT_EQ(td_write(0x94100003000061fe, 0, ALL), UNKNOWN_ID); /* CPUID(0x30) */
 	EXPECT_EQ(td_read(0x9410000300000dfe), NOT_READABLE);        /* CPUID(6) */
 	EXPECT_EQ(td_write(0x9410000300000dfe, 0, ALL), NOT_READABLE);
+}
+
+/* ---- what only a debugger may write --------------------------------------- */
+
+#define VMCS(size, code) (UINT64_C(0x0024000000000000) | UINT64_C(size) << 32 | (code))
+#define VECTOR           VMCS(1, 0x0002)
+#define PML_ADDRESS      VMCS(3, 0x200e)
+#define PID_ADDRESS      VMCS(3, 0x2016)
+#define PIN_CONTROLS     VMCS(2, 0x4000)
+#define CONTROLS_2       VMCS(2, 0x401e)
+#define CR0              VMCS(3, 0x6800)
+#define CR4              VMCS(3, 0x6804)
+#define XBUFF            UINT64_C(0x1220000300000000)
+#define XFAM             UINT64_C(0x202000030000000c)
+#define ENABLE_PML       (UINT64_C(1) << 17)
+
+static uint64_t vp_value(uint64_t id)
+{
+	EXPECT_EQ(vp_read(id), 0);
+	return out.r8;
+}
+
+TEST(model_posted_interrupts_need_vector_and_descriptor)
+{
+	start(0);
+	EXPECT_EQ(vp_write(PIN_CONTROLS, 0x80, 0x80), NOT_INITIALIZED | 0x0002);
+	EXPECT_EQ(vp_write(VECTOR, 0x100, ALL), BAD_VALUE);
+	EXPECT_EQ(vp_write(VECTOR, 0xf2, ALL), 0);
+	EXPECT_EQ(vp_write(PIN_CONTROLS, 0x80, 0x80), NOT_INITIALIZED | 0x2016);
+	EXPECT_EQ(vp_write(PID_ADDRESS, shared.raw | 1, ALL), BAD_VALUE);
+	EXPECT_EQ(vp_write(PID_ADDRESS, shared.raw, ALL), 0);
+	EXPECT_EQ(out.r8, ALL);
+	EXPECT_EQ(vp_write(PIN_CONTROLS, 0x80, 0x80), 0);
+}
+
+TEST(model_a_debugger_writes_control_registers_as_the_guest_would)
+{
+	start(TDX_ATTR_DEBUG);
+	EXPECT_EQ(vp_value(CR0), 0x21);
+	EXPECT_EQ(vp_write(CR0, 0x31, ALL), 0);
+	EXPECT_EQ(vp_value(CR0), 0x31);
+	EXPECT_EQ(vp_write(CR0, 0x11, ALL), BAD_VALUE); /* NE is the module's */
+	EXPECT_EQ(vp_write(CR4, 0x20c0, ALL), BAD_VALUE);
+	EXPECT_EQ(vp_write(CR4, 0x00c0, ALL), 0); /* VMXE reads as 0 to the guest */
+	EXPECT_EQ(vp_value(CR4), 0x20c0);
+}
+
+TEST(model_page_modification_logging_needs_a_page_and_a_debugger)
+{
+	start(TDX_ATTR_DEBUG);
+	EXPECT_EQ(vp_value(PML_ADDRESS), ALL);
+	EXPECT_EQ(vp_write(CONTROLS_2, ENABLE_PML, ENABLE_PML), BAD_VALUE);
+	EXPECT_EQ(vp_write(PML_ADDRESS, shared.raw, ALL), 0);
+	EXPECT_EQ(vp_value(PML_ADDRESS), shared.raw);
+	EXPECT_EQ(vp_write(CONTROLS_2, ENABLE_PML, ENABLE_PML), 0);
+	EXPECT_EQ(vp_write(CONTROLS_2, UINT64_C(1) << 1, ALL), BAD_VALUE); /* EPT */
+}
+
+TEST(model_a_debugger_finds_what_it_wrote)
+{
+	static const uint64_t ids[] = {
+		VMCS(1, 0x0800),    VMCS(1, 0x0812),    VMCS(3, 0x2010),    VMCS(3, 0x2808),
+		VMCS(2, 0x4006),    VMCS(2, 0x4020),    VMCS(3, 0x6822),    VMCS(3, 0x682a),
+		0x1020000300000005, 0x1120000300000002, 0x13200003000000e1, 0x132000030000018d,
+		0x13200003000004c8, 0x1320000300001b01, 0x1220000300000000, 0x12200003000005ff,
+	};
+
+	start(TDX_ATTR_DEBUG);
+	for (uint64_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		EXPECT_EQ(vp_write(ids[i], 0x101 + i, ALL), 0);
+	for (uint64_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		EXPECT_EQ(vp_value(ids[i]), 0x101 + i);
+}
+
+TEST(model_the_header_of_the_extended_state_is_not_the_debuggers)
+{
+	start(TDX_ATTR_DEBUG);
+	for (uint64_t i = 0; i < 1536; i++)
+		EXPECT_EQ(vp_write(XBUFF + i, i, ALL), i >= 64 && i < 72 ? NOT_WRITABLE : 0);
+}
+
+TEST(model_a_vcpu_has_a_possible_xfam)
+{
+	start(TDX_ATTR_DEBUG);
+	EXPECT_EQ(vp_value(XFAM) & 3, 3);
+	EXPECT_EQ(vp_write(XFAM, 1, ALL), BAD_VALUE);
+	EXPECT_EQ(vp_write(XFAM, 0x23, ALL), BAD_VALUE); /* a third of AVX-512 */
+	EXPECT_EQ(vp_write(XFAM, 3, ALL), 0);
+	EXPECT_EQ(vp_value(XFAM), 3);
 }
 
 /* ---- the Secure EPT ------------------------------------------------------- */
