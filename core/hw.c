@@ -81,6 +81,7 @@ void hw_reset_lines(void *p, size_t size)
 			insn_movdir64b((char *)p + at, zero_line);
 	} else {
 		memset(p, 0, size);
+		hw_clflush_range(p, size);
 	}
 	insn_mfence();
 }

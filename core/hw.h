@@ -50,7 +50,7 @@ void hw_wbinvd(void);
 
 /*
  * Zeroes [p, p+size), 64-byte multiples, with full-line direct stores (MOVDIR64B)
- * and a fence; plain stores where CPUID lacks it.
+ * and a fence; with plain stores and CLFLUSH where CPUID lacks it. No line stays in a cache.
  */
 void hw_reset_lines(void *p, size_t size);
 

@@ -7,12 +7,16 @@
  *
  * Free memory is found through three sets for each of two classes (usable for TDs or
  * not): whole free GiBs, free chunks of other GiBs, and mixed chunks with a free page.
- * Nothing is ever stored in a free frame: it may be clean in the caches, and stays so.
+ *
+ * A chunk is clean when no cache holds a line of its free pages that the host wrote.
+ * Nothing is ever stored in a free frame, so it stays clean until pages come back that
+ * the host has used. Free chunks for TDs that are not clean form a set of their own.
  */
 #include "mm/frame.h"
 
 #include <stddef.h>
 
+#include "core/hw.h"
 #include "core/panic.h"
 #include "core/spinlock.h"
 #include "core/string.h"
@@ -26,18 +30,20 @@
 #define LOW_MEMORY_END  UINT64_C(0x100000) /* the firmware's and the AP trampoline's */
 
 /* Values of chunk.owner and of nibbles besides enum frame_owner. */
-#define NOT_RAM 14U
-#define MIXED   15U
+#define FLUSHING 13U /* free, but in no set while its lines are written back */
+#define NOT_RAM  14U
+#define MIXED    15U
 
-STATIC_ASSERT(FRAME_OWNER_COUNT <= NOT_RAM, "an owner fits a nibble");
+STATIC_ASSERT(FRAME_OWNER_COUNT <= FLUSHING, "an owner fits a nibble");
 STATIC_ASSERT(FRAME_FREE == 0, "free pages are found as zero nibbles");
 
 /* Not usable for TDs, or usable: index of the sets. */
 enum { CLASS_HOST, CLASS_TDX, CLASS_COUNT };
 
 struct chunk {
-	uint8_t owner; /* enum frame_owner, NOT_RAM or MIXED */
-	uint8_t class;
+	uint8_t owner; /* enum frame_owner, or one of the values above */
+	uint8_t class : 1;
+	bool is_clean : 1;
 	uint16_t free_pages; /* of a mixed chunk */
 };
 
@@ -58,6 +64,9 @@ static uint32_t slot_count;
 static struct bitset free_gibs[CLASS_COUNT];   /* of slots */
 static struct bitset free_chunks[CLASS_COUNT]; /* of chunks outside free_gibs */
 static struct bitset partial_chunks[CLASS_COUNT];
+static struct bitset dirty_chunks; /* of free ones of CLASS_TDX */
+static unsigned flushing;          /* chunks */
+static bool needs_flush;
 static uint64_t account[FRAME_OWNER_COUNT];
 static uint64_t free_tdx_pages;
 
@@ -157,12 +166,19 @@ static void gib_merge(uint64_t slot)
 	bitset_add(&free_gibs[class], slot);
 }
 
+static bool is_dirty_for_td(const struct chunk *k)
+{
+	return k->owner == FRAME_FREE && k->class == CLASS_TDX && !k->is_clean;
+}
+
 /* Takes chunk `c` out of whatever set it is in, before it changes. */
 static void chunk_unindex(uint64_t c)
 {
 	struct slot *s = &slots[c / CHUNKS_PER_GIB];
 	const struct chunk *k = &chunks[c];
 
+	if (is_dirty_for_td(k))
+		bitset_remove(&dirty_chunks, c);
 	if (k->owner == FRAME_FREE) {
 		if (gib_is_free(s))
 			gib_break(c / CHUNKS_PER_GIB);
@@ -182,6 +198,8 @@ static void chunk_index(uint64_t c)
 
 	if (k->class == CLASS_TDX)
 		s->tdx_chunks++;
+	if (is_dirty_for_td(k))
+		bitset_add(&dirty_chunks, c);
 	if (k->owner == FRAME_FREE) {
 		bitset_add(&free_chunks[k->class], c);
 		s->free_chunks++;
@@ -342,17 +360,47 @@ static bool is_for_td(enum frame_owner owner)
 	       owner == FRAME_TD_PRIVATE;
 }
 
+static bool range_is_clean(hpa_t base, uint64_t size)
+{
+	for (uint64_t at = 0; at < size; at += SIZE_2M) {
+		uint64_t c;
+
+		CHECK(chunk_at(hpa_add(base, at), &c));
+		if (!chunks[c].is_clean)
+			return false;
+	}
+	return true;
+}
+
+/* Lets go of the lock. True when a chunk that is being flushed may be what the caller lacks. */
+static bool unlock_and_wait(bool found) RELEASES(lock)
+{
+	bool is_worth_it = !found && flushing > 0;
+
+	spin_unlock(&lock);
+	if (is_worth_it)
+		hw_pause();
+	return is_worth_it;
+}
+
 enum status frame_alloc(enum page_level level, enum frame_owner owner, hpa_t *out)
 {
-	bool found = false;
+	bool is_clean = true;
+	bool found;
 
 	CHECK(owner != FRAME_FREE && owner < FRAME_OWNER_COUNT);
-	spin_lock(&lock);
-	if (!is_for_td(owner))
-		found = take(level, CLASS_HOST, owner, out);
-	if (!found)
-		found = take(level, CLASS_TDX, owner, out);
-	spin_unlock(&lock);
+	do {
+		spin_lock(&lock);
+		found = !is_for_td(owner) && take(level, CLASS_HOST, owner, out);
+		if (!found)
+			found = take(level, CLASS_TDX, owner, out);
+		if (found && is_for_td(owner) && needs_flush)
+			is_clean = range_is_clean(*out, level_size(level));
+	} while (unlock_and_wait(found));
+	if (!is_clean) {
+		hw_clflush_range(phys_ptr(*out), level_size(level));
+		hw_mfence();
+	}
 	return found ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
@@ -382,33 +430,37 @@ static bool range_is_free(uint64_t at, uint64_t size, uint64_t *blocked)
 	return true;
 }
 
+static bool find_range(uint64_t size, uint64_t align, hpa_t low, hpa_t high, hpa_t *out)
+{
+	uint64_t end = high.raw < gib_count * SIZE_1G ? high.raw : gib_count * SIZE_1G;
+	uint64_t at = low.raw <= end ? align_up(low.raw, align) : end;
+	uint64_t blocked;
+
+	for (; at < end && end - at >= size; at = align_up(blocked, align)) {
+		if (range_is_free(at, size, &blocked)) {
+			*out = hpa(at);
+			return true;
+		}
+	}
+	return false;
+}
+
 enum status frame_alloc_range(uint64_t size, uint64_t align, hpa_t low, hpa_t high,
 			      enum frame_owner owner, hpa_t *out)
 {
-	enum status s = STATUS_NO_MEMORY;
-	uint64_t end;
-	uint64_t at;
+	bool found;
 
 	if (size == 0 || size % PAGE_SIZE != 0 || align % PAGE_SIZE != 0 || align == 0 ||
 	    (align & (align - 1)) != 0)
 		return STATUS_BAD_ARG;
 	CHECK(owner != FRAME_FREE && owner < FRAME_OWNER_COUNT);
-	spin_lock(&lock);
-	end = high.raw < gib_count * SIZE_1G ? high.raw : gib_count * SIZE_1G;
-	at = low.raw <= end ? align_up(low.raw, align) : end;
-	while (at < end && end - at >= size) {
-		uint64_t blocked;
-
-		if (range_is_free(at, size, &blocked)) {
-			set_pages(hpa(at), size, owner);
-			*out = hpa(at);
-			s = STATUS_OK;
-			break;
-		}
-		at = align_up(blocked, align);
-	}
-	spin_unlock(&lock);
-	return s;
+	do {
+		spin_lock(&lock);
+		found = find_range(size, align, low, high, out);
+		if (found)
+			set_pages(*out, size, owner);
+	} while (unlock_and_wait(found));
+	return found ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 static void check_pages(hpa_t base, uint64_t size)
@@ -418,7 +470,7 @@ static void check_pages(hpa_t base, uint64_t size)
 		unsigned owner = page_owner(hpa_add(base, at));
 		uint64_t c;
 
-		CHECK(owner != NOT_RAM && owner != FRAME_FREE);
+		CHECK(owner < FRAME_OWNER_COUNT && owner != FRAME_FREE);
 		CHECK(chunk_at(hpa_add(base, at), &c));
 		if (chunks[c].owner == MIXED)
 			at += PAGE_SIZE;
@@ -427,20 +479,91 @@ static void check_pages(hpa_t base, uint64_t size)
 	}
 }
 
-static void change_owner(hpa_t base, uint64_t size, unsigned owner)
+static uint64_t chunk_free_pages(uint64_t c)
 {
+	if (chunks[c].owner == FRAME_FREE)
+		return PAGES_PER_CHUNK;
+	return chunks[c].owner == MIXED ? chunks[c].free_pages : 0;
+}
+
+/* Before pages that are clean, or not, join the free ones of their chunks. */
+static void note_lines(hpa_t base, uint64_t size, bool is_clean)
+{
+	for (uint64_t at = align_down(base.raw, SIZE_2M); at < base.raw + size; at += SIZE_2M) {
+		uint64_t c;
+
+		CHECK(chunk_at(hpa(at), &c));
+		if (!is_clean)
+			chunks[c].is_clean = false;
+		else if (chunk_free_pages(c) == 0)
+			chunks[c].is_clean = true;
+	}
+}
+
+static void free_pages(hpa_t base, uint64_t size, bool is_clean)
+{
+	spin_lock(&lock);
+	check_pages(base, size);
+	note_lines(base, size, is_clean);
+	set_pages(base, size, FRAME_FREE);
+	spin_unlock(&lock);
+}
+
+void frame_free(hpa_t base, uint64_t size) { free_pages(base, size, false); }
+void frame_free_clean(hpa_t base, uint64_t size) { free_pages(base, size, true); }
+
+void frame_set_owner(hpa_t base, uint64_t size, enum frame_owner owner)
+{
+	CHECK(owner != FRAME_FREE && owner < FRAME_OWNER_COUNT);
 	spin_lock(&lock);
 	check_pages(base, size);
 	set_pages(base, size, owner);
 	spin_unlock(&lock);
 }
 
-void frame_free(hpa_t base, uint64_t size) { change_owner(base, size, FRAME_FREE); }
-
-void frame_set_owner(hpa_t base, uint64_t size, enum frame_owner owner)
+void frame_all_clean(void)
 {
-	CHECK(owner != FRAME_FREE && owner < FRAME_OWNER_COUNT);
-	change_owner(base, size, owner);
+	uint64_t c;
+
+	spin_lock(&lock);
+	while (bitset_first(&dirty_chunks, &c))
+		bitset_remove(&dirty_chunks, c);
+	for (c = 0; c < (uint64_t)slot_count * CHUNKS_PER_GIB; c++)
+		chunks[c].is_clean = true;
+	spin_unlock(&lock);
+}
+
+void frame_flush_never(void)
+{
+	spin_lock(&lock);
+	needs_flush = false;
+	spin_unlock(&lock);
+}
+
+bool frame_flush_ahead(void)
+{
+	bool found;
+	uint64_t c;
+
+	spin_lock(&lock);
+	found = needs_flush && bitset_first(&dirty_chunks, &c);
+	if (found) {
+		chunk_unindex(c);
+		chunks[c].owner = FLUSHING;
+		flushing++;
+	}
+	spin_unlock(&lock);
+	if (!found)
+		return false;
+	hw_clflush_range(phys_ptr(chunk_base(c)), SIZE_2M);
+	hw_mfence();
+	spin_lock(&lock);
+	chunks[c].owner = FRAME_FREE;
+	chunks[c].is_clean = true;
+	flushing--;
+	chunk_index(c);
+	spin_unlock(&lock);
+	return true;
 }
 
 enum frame_owner frame_owner_of(hpa_t at)
@@ -450,14 +573,9 @@ enum frame_owner frame_owner_of(hpa_t at)
 	spin_lock(&lock);
 	owner = page_owner(at);
 	spin_unlock(&lock);
+	if (owner == FLUSHING)
+		return FRAME_FREE;
 	return owner == NOT_RAM ? FRAME_HOST : (enum frame_owner)owner;
-}
-
-static uint64_t chunk_free_pages(uint64_t c)
-{
-	if (chunks[c].owner == FRAME_FREE)
-		return PAGES_PER_CHUNK;
-	return chunks[c].owner == MIXED ? chunks[c].free_pages : 0;
 }
 
 void frame_set_tdx_usable(hpa_t base, uint64_t size)
@@ -504,7 +622,8 @@ uint64_t frame_free_tdx(enum page_level level)
 	if (level == LEVEL_4K)
 		n = free_tdx_pages;
 	else if (level == LEVEL_2M)
-		n = free_chunks[CLASS_TDX].count + free_gibs[CLASS_TDX].count * CHUNKS_PER_GIB;
+		n = free_chunks[CLASS_TDX].count + free_gibs[CLASS_TDX].count * CHUNKS_PER_GIB +
+		    flushing;
 	else if (level == LEVEL_1G)
 		n = free_gibs[CLASS_TDX].count;
 	spin_unlock(&lock);
@@ -555,31 +674,39 @@ static uint64_t count_gibs(const struct boot_info *bi)
 	return count;
 }
 
-/* The pieces of one block of memory, in the order of their alignment. */
+/* The next piece of a block of memory, whose size *at becomes; NULL while only it counts. */
+static void *piece(char *memory, size_t *at, uint64_t size)
+{
+	void *p = memory == NULL ? NULL : memory + *at;
+
+	*at += size;
+	return p;
+}
+
+static void set_piece(struct bitset *s, uint64_t members, char *memory, size_t *at)
+{
+	void *p = piece(memory, at, bitset_bytes(members));
+
+	if (p != NULL)
+		bitset_init(s, members, p);
+}
+
+/* All tables in one block, in the order of their alignment. */
 static size_t layout(uint64_t slot_total, char *memory)
 {
 	uint64_t chunk_total = slot_total * CHUNKS_PER_GIB;
 	size_t at = 0;
 
 	for (unsigned class = 0; class < CLASS_COUNT; class ++) {
-		struct bitset *sets[] = {&free_gibs[class], &free_chunks[class],
-					 &partial_chunks[class]};
-		uint64_t sizes[] = {slot_total, chunk_total, chunk_total};
-
-		for (unsigned i = 0; i < 3; i++) {
-			if (memory != NULL)
-				bitset_init(sets[i], sizes[i], memory + at);
-			at += bitset_bytes(sizes[i]);
-		}
+		set_piece(&free_gibs[class], slot_total, memory, &at);
+		set_piece(&free_chunks[class], chunk_total, memory, &at);
+		set_piece(&partial_chunks[class], chunk_total, memory, &at);
 	}
-	slots = memory == NULL ? NULL : (void *)(memory + at);
-	at += slot_total * sizeof(*slots);
-	chunks = memory == NULL ? NULL : (void *)(memory + at);
-	at += chunk_total * sizeof(*chunks);
-	slot_of_gib = memory == NULL ? NULL : (void *)(memory + at);
-	at += gib_count * sizeof(*slot_of_gib);
-	nibbles = memory == NULL ? NULL : (void *)(memory + at);
-	at += chunk_total * NIBBLE_BYTES;
+	set_piece(&dirty_chunks, chunk_total, memory, &at);
+	slots = piece(memory, &at, slot_total * sizeof(*slots));
+	chunks = piece(memory, &at, chunk_total * sizeof(*chunks));
+	slot_of_gib = piece(memory, &at, gib_count * sizeof(*slot_of_gib));
+	nibbles = piece(memory, &at, chunk_total * NIBBLE_BYTES);
 	return (size_t)align_up(at, PAGE_SIZE);
 }
 
@@ -626,6 +753,7 @@ void frame_init(const struct boot_info *bi)
 	memset(account, 0, sizeof(account));
 	free_tdx_pages = 0;
 	slot_count = 0;
+	needs_flush = true;
 	number_gibs(bi);
 	for (uint64_t c = 0; c < slot_total * CHUNKS_PER_GIB; c++)
 		chunks[c] = (struct chunk){.owner = NOT_RAM};

@@ -3,6 +3,9 @@
  * Physical frames, 4K/2M/1G, each with exactly one owner kind. Thread-safe.
  *
  * The sum over all owner kinds equals the RAM the boot path reported, always.
+ *
+ * Knows of each 2M whether its free frames are clean: no cache holds a line of them that the
+ * host wrote. What it does not know to be clean it flushes before the module gets it.
  */
 #pragma once
 
@@ -34,21 +37,37 @@ void frame_init(const struct boot_info *bi);
 /*
  * Allocates one naturally aligned frame of level's size for `owner`. Owners PAMT,
  * TD_CONTROL, SEPT and TD_PRIVATE draw only from ranges given to
- * frame_set_tdx_usable(); the others prefer memory outside. Contents undefined.
- * STATUS_NO_MEMORY if none is free at that level; nothing changed then.
+ * frame_set_tdx_usable(), and get frames that are clean: the caller writes nothing there.
+ * The others prefer memory outside. Contents undefined. Waits for a CPU that flushes what
+ * would be the last frame. STATUS_NO_MEMORY if none is free at that level; nothing changed
+ * then.
  */
 MUST_CHECK enum status frame_alloc(enum page_level level, enum frame_owner owner, hpa_t *out);
 
-/* Allocates `size` bytes, contiguous, 4K multiple, aligned to `align`, inside [low, high). */
+/*
+ * Allocates `size` bytes, contiguous, 4K multiple, aligned to `align`, inside [low, high);
+ * clean or not.
+ */
 MUST_CHECK enum status frame_alloc_range(uint64_t size, uint64_t align, hpa_t low, hpa_t high,
 					 enum frame_owner owner, hpa_t *out);
 
 /*
- * Returns a frame (or part of a larger allocation, 4K multiples) to FREE. The
- * caller has dealt with its cache lines and, if it was the module's, with its
- * contents. Adjacent free frames merge.
+ * Returns a frame (or part of a larger allocation, 4K multiples) to FREE, one that the host
+ * may have written to. Adjacent free frames merge.
  */
 void frame_free(hpa_t base, uint64_t size);
+
+/* The same for a clean one: never used, or the module's until hw_reset_lines(). */
+void frame_free_clean(hpa_t base, uint64_t size);
+
+/* For idle CPUs: flushes one free 2M that a TD may want. False when all of them are clean. */
+bool frame_flush_ahead(void);
+
+/* WBINVD was executed on every package, and nothing was freed since the first began. */
+void frame_all_clean(void);
+
+/* The module says that it needs no flush of what it gets: none will be made. */
+void frame_flush_never(void);
 
 /* Changes the owner of an allocated range, e.g. to FRAME_QUARANTINED. */
 void frame_set_owner(hpa_t base, uint64_t size, enum frame_owner owner);

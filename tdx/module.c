@@ -26,9 +26,6 @@
 /* So that no CPU is left without one long before the others are through. */
 #define TDMRS_PER_CPU 2U
 
-/* What a CPU flushes at a time. */
-#define FLUSH_STEP SIZE_2M
-
 static struct tdx_module_info info;
 static struct tdx_platform_facts facts;
 static struct tdmr_plan plan;
@@ -172,6 +169,14 @@ static enum status sys_init(void)
 	return STATUS_OK;
 }
 
+/* A module too old to know the bit leaves it clear, too, and needs the flush. */
+static bool needs_flush(uint64_t features0)
+{
+	const uint64_t bit = TDX_FEATURE_CLFLUSH_BEFORE_ALLOC;
+
+	return (features0 & bit) != 0 || features0 < 2 * bit;
+}
+
 static void describe(void)
 {
 	const struct tdx_global *g = tdx_global();
@@ -184,6 +189,10 @@ static void describe(void)
 	info.cmr_count = g->cmr_count;
 	log_info("module %u.%u.%02u, build %u, features %#llx", info.major, info.minor,
 		 info.update, info.build_date, (unsigned long long)info.features0);
+	if (!needs_flush(info.features0)) {
+		log_info("the module needs no flush of frames that it gets");
+		frame_flush_never();
+	}
 	for (unsigned i = 0; i < g->cmr_count; i++)
 		log_info("CMR: [0x%llx, 0x%llx)", (unsigned long long)g->cmrs[i].base.raw,
 			 (unsigned long long)(g->cmrs[i].base.raw + g->cmrs[i].size));
@@ -260,32 +269,15 @@ static enum status build_tdmr_infos(hpa_t *out, uint64_t *size)
 	return STATUS_OK;
 }
 
-/* The pieces of all PAMTs, one after the other; who takes one flushes it. */
-static void flush_pamts(void *arg)
+static void write_back_package(void *arg)
 {
-	atomic_uint_least64_t *next = arg;
-	uint64_t piece = atomic_fetch_add(next, 1);
-	uint64_t first = 0; /* piece of this PAMT */
-
-	for (unsigned i = 0; i < plan.pamt_count; i++) {
-		const struct hpa_range *r = &plan.pamts[i];
-		uint64_t pieces = align_up(r->size, FLUSH_STEP) / FLUSH_STEP;
-
-		for (; piece - first < pieces; piece = atomic_fetch_add(next, 1)) {
-			uint64_t at = (piece - first) * FLUSH_STEP;
-			uint64_t size = r->size - at < FLUSH_STEP ? r->size - at : FLUSH_STEP;
-
-			hw_clflush_range(phys_ptr(hpa_add(r->base, at)), size);
-		}
-		first += pieces;
-	}
-	hw_mfence();
+	(void)arg;
+	hw_wbinvd();
 }
 
 /* A failed SYS.CONFIG leaves its KeyID reserved: every try uses the same one. */
 static enum status sys_config(void)
 {
-	atomic_uint_least64_t next_piece = 0;
 	struct tdx_retry retry = {0};
 	tdx_status_t s;
 	uint64_t size;
@@ -295,7 +287,8 @@ static enum status sys_config(void)
 		tdmr_plan_release(&plan_input, &plan);
 		return refuse("no memory for the TDMR_INFOs");
 	}
-	oncpu_each(flush_pamts, &next_piece);
+	/* The PAMT grows with the memory; this costs less than its lines one by one. */
+	oncpu_each_package(write_back_package, NULL);
 	do {
 		s = tdh_sys_config(infos, plan.tdmr_count, keyid_global());
 	} while (tdx_retry(&retry, s));
@@ -306,12 +299,6 @@ static enum status sys_config(void)
 		return refuse_leaf(TDH_SYS_CONFIG, s, this_cpu());
 	}
 	return STATUS_OK;
-}
-
-static void write_back_package(void *arg)
-{
-	(void)arg;
-	hw_wbinvd();
 }
 
 static void key_config(void *arg)
@@ -332,6 +319,7 @@ static enum status make_ready(void)
 	tdx_status_t why = {0};
 
 	oncpu_each_package(write_back_package, NULL);
+	frame_all_clean();
 	oncpu_each_package(key_config, &r);
 	if (r.has_failed)
 		return refuse_leaf(TDH_SYS_KEY_CONFIG, r.status, r.cpu);

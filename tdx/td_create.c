@@ -245,7 +245,7 @@ void td_measured_region_end(struct td *td)
 
 	for (unsigned i = 0; base.raw && i < 512; i++)
 		if (!(td->measured_used[i / 64] >> i % 64 & 1))
-			frame_free(hpa_add(base, i * PAGE_SIZE), PAGE_SIZE);
+			frame_free_clean(hpa_add(base, i * PAGE_SIZE), PAGE_SIZE);
 	td->measured_frame = hpa(0);
 	memset(td->measured_used, 0, sizeof(td->measured_used));
 }
@@ -267,7 +267,6 @@ static enum status take_measured_frame(struct td *td, gpa_t at, hpa_t *out)
 		return td_frame_take(LEVEL_4K, FRAME_TD_PRIVATE, out);
 	td->measured_used[i / 64] |= UINT64_C(1) << i % 64;
 	*out = hpa_add(td->measured_frame, i * PAGE_SIZE);
-	td_frame_flush(*out, PAGE_SIZE);
 	return STATUS_OK;
 }
 
@@ -309,7 +308,6 @@ enum status td_add_measured_page(struct td *td, gpa_t at, const void *source)
 		sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
 		return st;
 	}
-	td_frame_flush(phys_of(source), PAGE_SIZE);
 	do {
 		s = tdh_mem_page_add(td->tdr, at, frame, phys_of(source));
 	} while (td_retry(td, &retry, s));

@@ -40,12 +40,6 @@ enum status td_fail(struct td *td, tdx_status_t s, const char *what)
 	return st == STATUS_BUSY ? st : td_die(td, what);
 }
 
-void td_frame_flush(hpa_t at, uint64_t size)
-{
-	hw_clflush_range(phys_ptr(at), size);
-	hw_mfence();
-}
-
 enum status td_frame_take(enum page_level level, enum frame_owner owner, hpa_t *out)
 {
 	enum status s = frame_alloc(level, owner, out);
@@ -53,15 +47,13 @@ enum status td_frame_take(enum page_level level, enum frame_owner owner, hpa_t *
 	/* vm_create() had enough initialised; other TDs may have taken it meanwhile. */
 	while (s == STATUS_NO_MEMORY && tdmr_init_one_more())
 		s = frame_alloc(level, owner, out);
-	if (!s)
-		td_frame_flush(*out, level_size(level));
 	return s;
 }
 
 void td_frame_return(hpa_t at, uint64_t size)
 {
 	hw_reset_lines(phys_ptr(at), size);
-	frame_free(at, size);
+	frame_free_clean(at, size);
 }
 
 void td_frame_quarantine(struct td *td, hpa_t at, uint64_t size, const char *what)

@@ -25,11 +25,8 @@ enum status td_status_of(tdx_status_t s);
 /* STATUS_BUSY for contention that outlived the retries; else td_die(). */
 enum status td_fail(struct td *td, tdx_status_t s, const char *what);
 
-/* A frame whose lines the host no longer holds dirty: fit to be given to the module. */
+/* frame_alloc() for the module, which initialises more of the TDMRs if it has to. */
 MUST_CHECK enum status td_frame_take(enum page_level level, enum frame_owner owner, hpa_t *out);
-
-/* Writes the lines of a frame back before the module gets it. */
-void td_frame_flush(hpa_t at, uint64_t size);
 
 /* Takes a frame back that the module released: full-line reset, then free. */
 void td_frame_return(hpa_t at, uint64_t size);
@@ -41,6 +38,9 @@ void td_frame_return(hpa_t at, uint64_t size);
 struct td_returned *td_returned_alloc(void);
 void td_returned_free(struct td_returned *r);
 void td_returned_put(struct td *td, struct td_returned *r, hpa_t frame, uint64_t size);
+
+/* td_write_back() by PAGE.WBINVD alone, which asks nothing of other CPUs: of all that waits. */
+MUST_CHECK enum status td_returned_collect(struct td *td);
 
 /* At the TD's end: CACHE.WB has done it for all of them, or the key is lost. */
 void td_returned_end(struct td *td);

@@ -477,8 +477,9 @@ STATIC_ASSERT(sizeof(struct tdx_td_params) == 1024, "TD_PARAMS is 1024 bytes");
 #define TDX_TSC_UNIT_MIN 4
 #define TDX_TSC_UNIT_MAX 400
 
-/* TDX_FEATURES0 */
-#define TDX_FEATURE_NO_RBP_MOD (UINT64_C(1) << 18)
+/* TDX_FEATURES0. From bit 24 on features are younger than CLFLUSH_BEFORE_ALLOC. */
+#define TDX_FEATURE_NO_RBP_MOD           (UINT64_C(1) << 18)
+#define TDX_FEATURE_CLFLUSH_BEFORE_ALLOC (UINT64_C(1) << 23)
 
 /* Global metadata (SYS.RD). */
 #define MD_FIRST                 UINT64_C(0xffffffffffffffff)
