@@ -100,8 +100,11 @@ struct td {
 	atomic_uint_least64_t teardown_total, teardown_done; /* pages to reclaim, reclaimed */
 	atomic_uint_least64_t quarantined_bytes; /* what the module would not give back */
 	struct spinlock returned_lock;
-	struct td_returned *returned;         /* frames that wait for td_write_back() */
-	atomic_uint_least64_t returned_bytes; /* of them; still charged to the TD */
+	struct td_returned *returned;          /* frames that wait for td_write_back() */
+	atomic_uint_least64_t returned_bytes;  /* of them; still charged to the TD */
+	atomic_uint_least64_t unwritten_bytes; /* of those, not written back yet */
+	atomic_uint_least64_t page_wbinvds;    /* PAGE.WBINVDs for the TD */
+	atomic_uint_least64_t wbinvds;         /* times that WBINVD on every package did it */
 };
 
 /*
@@ -176,8 +179,10 @@ MUST_CHECK enum status td_unmap_private_commit(struct td *td, gpa_t at, uint64_t
 
 /*
  * Frames that left the Secure EPT wait until their cache lines, dirty under the TD's key, are
- * written back: PAGE.WBINVD of up to `budget` 4K pages, from an idle CPU. *done when none
- * waits. Memory that is short and the end of the TD do it, too. STATUS_BUSY.
+ * written back: by PAGE.WBINVD of up to `budget` 4K pages, from an idle CPU, or by WBINVD on
+ * every package when more wait than the caches can hold; the latter waits for other CPUs, so
+ * no lock may be held. *done when none waits. Memory that is short and the end of the TD do
+ * it, too. STATUS_BUSY.
  */
 MUST_CHECK enum status td_write_back(struct td *td, unsigned budget, bool *done);
 

@@ -14,11 +14,10 @@ static enum status take_frame(struct td *td, enum page_level level, enum frame_o
 			      hpa_t *out)
 {
 	enum status s = td_frame_take(level, owner, out);
-	bool done;
 
 	if (s != STATUS_NO_MEMORY || atomic_load(&td->returned_bytes) == 0)
 		return s;
-	s = td_write_back(td, UINT32_MAX, &done);
+	s = td_returned_collect(td);
 	return s ? s : td_frame_take(level, owner, out);
 }
 

@@ -2,10 +2,19 @@
 /* Frames that a living TD gave up, until its key is out of their cache lines. */
 #define LOG_TAG "tdx"
 
+#include "core/cpu.h"
+#include "core/hw.h"
 #include "core/log.h"
+#include "core/oncpu.h"
 #include "mm/heap.h"
 #include "tdx/keyid.h"
 #include "tdx/td_private.h"
+
+/* Of td_write_back()'s budget: a frame that only has to be reset. */
+#define RESET_COST 16U
+
+/* Below that nobody asks how large the caches are. */
+#define MIN_WBINVD_BYTES (8 * SIZE_2M)
 
 struct td_returned {
 	struct td_returned *next;
@@ -40,12 +49,20 @@ static struct td_returned *pop(struct td *td)
 void td_returned_put(struct td *td, struct td_returned *r, hpa_t frame, uint64_t size)
 {
 	*r = (struct td_returned){.frame = frame, .size = size};
+	atomic_fetch_add(&td->unwritten_bytes, size);
 	atomic_fetch_add(&td->returned_bytes, size);
 	push(td, r);
 }
 
+static void note_written(struct td *td, struct td_returned *r, uint64_t written)
+{
+	atomic_fetch_sub(&td->unwritten_bytes, written - r->written);
+	r->written = written;
+}
+
 static void finish(struct td *td, struct td_returned *r, bool is_clean)
 {
+	note_written(td, r, r->size);
 	atomic_fetch_sub(&td->returned_bytes, r->size);
 	if (is_clean)
 		td_frame_return(r->frame, r->size);
@@ -54,13 +71,16 @@ static void finish(struct td *td, struct td_returned *r, bool is_clean)
 	heap_free(r);
 }
 
-static tdx_status_t wbinvd(struct td *td, hpa_t page)
+/* ---- Page by page ---- */
+
+static tdx_status_t page_wbinvd(struct td *td, hpa_t page)
 {
 	struct tdx_retry retry = {0};
 	tdx_status_t s;
 
 	do {
 		s = tdh_phymem_page_wbinvd(keyid_address(page, td->hkid));
+		atomic_fetch_add_explicit(&td->page_wbinvds, 1, memory_order_relaxed);
 	} while (td_retry(td, &retry, s));
 	return s;
 }
@@ -68,6 +88,9 @@ static tdx_status_t wbinvd(struct td *td, hpa_t page)
 /* STATUS_OK also when the frame went to quarantine: it is off the list. */
 static enum status write_back_one(struct td *td, struct td_returned *r, unsigned *budget)
 {
+	/* To reset a frame costs, too, even if nothing has to be written back. */
+	if (r->written == r->size)
+		*budget -= *budget < RESET_COST ? *budget : RESET_COST;
 	while (r->written < r->size) {
 		tdx_status_t s;
 
@@ -76,7 +99,7 @@ static enum status write_back_one(struct td *td, struct td_returned *r, unsigned
 			return STATUS_OK;
 		}
 		--*budget;
-		s = wbinvd(td, hpa_add(r->frame, r->written));
+		s = page_wbinvd(td, hpa_add(r->frame, r->written));
 		if (tdx_is_error(s) && td_status_of(s) == STATUS_BUSY) {
 			push(td, r);
 			return STATUS_BUSY;
@@ -85,13 +108,13 @@ static enum status write_back_one(struct td *td, struct td_returned *r, unsigned
 			finish(td, r, false);
 			return STATUS_OK;
 		}
-		r->written += PAGE_SIZE;
+		note_written(td, r, r->written + PAGE_SIZE);
 	}
 	finish(td, r, true);
 	return STATUS_OK;
 }
 
-enum status td_write_back(struct td *td, unsigned budget, bool *done)
+static enum status write_back(struct td *td, unsigned budget)
 {
 	struct td_returned *r;
 	enum status s = STATUS_OK;
@@ -99,6 +122,74 @@ enum status td_write_back(struct td *td, unsigned budget, bool *done)
 	/* Once the KeyID is on its way back, CACHE.WB does the work. */
 	while (td->key_stage == TD_KEY_ASSIGNED && budget > 0 && !s && (r = pop(td)) != NULL)
 		s = write_back_one(td, r, &budget);
+	return s;
+}
+
+enum status td_returned_collect(struct td *td) { return write_back(td, UINT32_MAX); }
+
+/* ---- All at once ---- */
+
+/* The last-level caches of all packages, by CPUID(4). */
+static uint64_t cache_bytes(void)
+{
+	uint64_t most = 0;
+	struct cpuid_regs r;
+
+	for (uint32_t i = 0; (r = hw_cpuid(4, i)).eax & 0x1f; i++) {
+		uint64_t ways = (r.ebx >> 22) + 1;
+		uint64_t partitions = (r.ebx >> 12 & 0x3ff) + 1;
+		uint64_t line = (r.ebx & 0xfff) + 1;
+		uint64_t bytes = ways * partitions * line * (r.ecx + UINT64_C(1));
+
+		most = bytes > most ? bytes : most;
+	}
+	return most * package_count;
+}
+
+/*
+ * Beyond what the caches hold PAGE.WBINVD mostly finds nothing, and the number of calls knows
+ * no bound; WBINVD costs no more than a full cache.
+ */
+static bool wants_wbinvd(const struct td *td)
+{
+	uint64_t bytes = atomic_load(&td->unwritten_bytes);
+
+	return bytes > MIN_WBINVD_BYTES && bytes > cache_bytes();
+}
+
+static void wbinvd(void *arg)
+{
+	(void)arg;
+	hw_wbinvd();
+}
+
+/* Takes all frames off the list first: what comes meanwhile is not written back for sure. */
+static void write_back_caches(struct td *td)
+{
+	struct td_returned *list;
+	struct td_returned *next;
+
+	spin_lock(&td->returned_lock);
+	list = td->returned;
+	td->returned = NULL;
+	spin_unlock(&td->returned_lock);
+	for (struct td_returned *r = list; r; r = r->next)
+		note_written(td, r, r->size);
+	oncpu_each_package(wbinvd, NULL);
+	atomic_fetch_add_explicit(&td->wbinvds, 1, memory_order_relaxed);
+	for (struct td_returned *r = list; r; r = next) {
+		next = r->next;
+		push(td, r);
+	}
+}
+
+enum status td_write_back(struct td *td, unsigned budget, bool *done)
+{
+	enum status s;
+
+	if (td->key_stage == TD_KEY_ASSIGNED && wants_wbinvd(td))
+		write_back_caches(td);
+	s = write_back(td, budget);
 	*done = atomic_load(&td->returned_bytes) == 0;
 	return s;
 }
