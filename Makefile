@@ -14,6 +14,8 @@ PYTHON  ?= python3
 # For the targets that build and then run something: use every CPU.
 BUILD_ALL := $(MAKE) --no-print-directory -j$(shell nproc)
 
+comma := ,
+
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 
@@ -71,6 +73,9 @@ UNIT_SRC   := $(HOSTED_SRC) $(sort $(wildcard tests/unit/*.c tests/fake/*.c test
 # The model names its leaves as tdx/ does: it is linked as one object that shows tdx_model_* only.
 MODEL_OBJ  := $(patsubst %,$(B)/host/%.o,$(filter tests/model/%,$(UNIT_SRC)))
 UNIT_OBJ   := $(patsubst %,$(B)/host/%.o,$(filter-out tests/model/%,$(UNIT_SRC))) $(B)/host/model.o
+# tests/hosted/cache.c follows who has which frame.
+HOSTED_LDFLAGS := $(patsubst %,-Wl$(comma)--wrap=%,frame_alloc frame_alloc_range frame_free \
+                    frame_free_clean frame_set_owner)
 
 # ---- What to build ------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ bench-seamcalls: $(B)/bench/seamcalls ## count SEAMCALLs and broadcasts of opera
 
 $(B)/bench/seamcalls: $(BENCH_SEAMCALLS_OBJ)
 	@echo '  LD   $@'
-	$(Q)$(CC) $(TOOL_CFLAGS) $(BENCH_SEAMCALLS_WRAP:%=-Wl,--wrap=%) $^ -o $@ -pthread
+	$(Q)$(CC) $(TOOL_CFLAGS) $(HOSTED_LDFLAGS) $(BENCH_SEAMCALLS_WRAP:%=-Wl,--wrap=%) $^ -o $@ -pthread
 
 $(B)/bench/model.o: $(patsubst %,$(B)/tool/%.o,$(filter tests/model/%,$(HOSTED_SRC)))
 	@mkdir -p $(@D)

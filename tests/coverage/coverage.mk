@@ -21,7 +21,7 @@ $(B)/cov/%.c.o: %.c $(B)/flags
 	$(Q)$(CC) $(COV_CFLAGS) -c $< -o $@
 $(B)/cov/unit: $(COV_UNIT_OBJ)
 	@echo '  LD   $@'
-	$(Q)$(CC) $(COV_LINK) $^ -o $@
+	$(Q)$(CC) $(COV_LINK) $(HOSTED_LDFLAGS) $^ -o $@
 $(B)/cov/trace-replay: $(COV_TRACE_OBJ)
 	@echo '  LD   $@'
 	$(Q)$(CC) $(COV_LINK) $^ -o $@

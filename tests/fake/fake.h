@@ -42,11 +42,13 @@ void fake_clear_msr(uint32_t msr);
 typedef uint32_t (*fake_port_fn)(bool is_write, uint16_t port, uint32_t value, unsigned size);
 void fake_set_ports(fake_port_fn hook);
 
-/* Called with each hw_clflush_range(), hw_reset_lines() and hw_wbinvd() (p = NULL, size = 0).
+/*
+ * Called with each hw_clflush_range(), hw_mfence(), hw_reset_lines() and hw_wbinvd(); p is NULL
+ * where there is none. Returns the hook before.
  */
-enum fake_cache_op { FAKE_CLFLUSH, FAKE_RESET_LINES, FAKE_WBINVD };
+enum fake_cache_op { FAKE_CLFLUSH, FAKE_MFENCE, FAKE_RESET_LINES, FAKE_WBINVD };
 typedef void (*fake_cache_fn)(enum fake_cache_op op, const void *p, size_t size);
-void fake_set_cache_hook(fake_cache_fn hook);
+fake_cache_fn fake_set_cache_hook(fake_cache_fn hook);
 
 /* Called with each IPI. */
 typedef void (*fake_ipi_fn)(unsigned cpu, uint8_t vector);

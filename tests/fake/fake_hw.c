@@ -207,7 +207,13 @@ void hw_write_cr4(uint64_t value) { cr4 = value; }
 uint64_t hw_read_xcr0(void) { return xcr0; }
 void hw_write_xcr0(uint64_t value) { xcr0 = value; }
 
-void fake_set_cache_hook(fake_cache_fn hook) { cache_hook = hook; }
+fake_cache_fn fake_set_cache_hook(fake_cache_fn hook)
+{
+	fake_cache_fn before = cache_hook;
+
+	cache_hook = hook;
+	return before;
+}
 
 static void cache_op(enum fake_cache_op op, const void *p, size_t size)
 {
@@ -216,7 +222,12 @@ static void cache_op(enum fake_cache_op op, const void *p, size_t size)
 }
 
 void hw_clflush_range(const void *p, size_t size) { cache_op(FAKE_CLFLUSH, p, size); }
-void hw_mfence(void) { atomic_thread_fence(memory_order_seq_cst); }
+void hw_mfence(void)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	cache_op(FAKE_MFENCE, NULL, 0);
+}
+
 void hw_wbinvd(void) { cache_op(FAKE_WBINVD, NULL, 0); }
 
 /* Large frames are zeroed by letting them go: what was never touched stays so. */

@@ -28,6 +28,6 @@ $(B)/faults/obj/%.c.o: %.c $(B)/flags $(B)/faults/include/tdx/tdh.h
 $(B)/faults/faults: $(FAULTS_OBJ)
 	@mkdir -p $(@D)
 	@echo '  LD   $@'
-	$(Q)$(CC) $(HCFLAGS) $^ -o $@
+	$(Q)$(CC) $(HCFLAGS) $(HOSTED_LDFLAGS) $^ -o $@
 
 .PHONY: check-faults

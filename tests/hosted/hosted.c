@@ -14,6 +14,7 @@
 #include "tdx/seamcall.h"
 #include "tdx/tdmr_init.h"
 #include "tests/fake/fake.h"
+#include "tests/hosted/cache.h"
 #include "tests/hosted/platform.h"
 #include "tests/unit/test.h"
 #include "vmx/ept.h"
@@ -36,8 +37,6 @@ static struct tdx_model *model;
 static void *model_memory;
 static void *arena;
 static uint64_t arena_size;
-static uint8_t *owned; /* a byte per 4K page */
-static atomic_uint_least64_t owned_pages;
 static hosted_guest_fn guest_hook;
 static hosted_seamcall_fn seamcall_hook;
 static atomic_uint_least64_t calls[MAX_LEAVES];
@@ -65,15 +64,16 @@ static void *memory(void *ctx, uint64_t hpa)
 	return (uint8_t *)arena + hpa;
 }
 
+/* What the calling thread asks the module for. */
+static _Thread_local struct {
+	uint64_t rax;
+	const struct seamcall_regs *in;
+} current;
+
 static void owner_changed(void *ctx, uint64_t hpa, uint64_t size, bool module_owns)
 {
 	(void)ctx;
-	for (uint64_t at = hpa; at < hpa + size; at += 4096) {
-		if (owned[at / 4096] == module_owns)
-			continue;
-		owned[at / 4096] = module_owns;
-		atomic_fetch_add(&owned_pages, module_owns ? 1 : UINT64_MAX);
-	}
+	cache_owner_changed(current.rax, current.in, hpa, size, module_owns);
 }
 
 static bool take(atomic_uint *counter)
@@ -192,6 +192,7 @@ static bool is_injected(unsigned leaf, uint64_t *status)
 uint64_t hosted_seamcall(uint64_t rax, struct seamcall_regs *regs)
 {
 	unsigned leaf = (unsigned)(rax & (MAX_LEAVES - 1));
+	const struct seamcall_regs in = *regs;
 	struct tdx_regs r = {0};
 	uint64_t status;
 
@@ -214,7 +215,11 @@ uint64_t hosted_seamcall(uint64_t rax, struct seamcall_regs *regs)
 #define X(name, field) r.gpr[TDX_##name] = regs->field;
 	REGISTERS(X)
 #undef X
+	current.rax = rax;
+	current.in = &in;
 	tdx_model_seamcall(model, this_cpu(), &r);
+	if (r.gpr[TDX_RAX] >> 63 == 0)
+		cache_seamcall(rax, &in);
 #define X(name, field) regs->field = r.gpr[TDX_##name];
 	REGISTERS(X)
 #undef X
@@ -237,24 +242,6 @@ void vmx_off_this_cpu(void) { vmx_on[this_cpu()] = false; }
 bool vmx_is_on_this_cpu(void) { return vmx_on[this_cpu()]; }
 void vmx_invept_all(void) { invepts[this_cpu()]++; }
 
-/* ---- Watching the host ---- */
-
-static void watch_cache(enum fake_cache_op op, const void *p, size_t size)
-{
-	uint64_t at = (uint64_t)((const uint8_t *)p - (const uint8_t *)arena);
-
-	if (op == FAKE_WBINVD || at >= arena_size)
-		return;
-	for (uint64_t end = at + size; at < end; at += 4096)
-		if (owned[at / 4096]) {
-			test_fail(__FILE__, __LINE__,
-				  "the host %s page %#llx, which is the module's",
-				  op == FAKE_CLFLUSH ? "flushes" : "resets",
-				  (unsigned long long)at);
-			return;
-		}
-}
-
 /* ---- Set-up ---- */
 
 /* Costs nothing until it is touched. */
@@ -270,13 +257,11 @@ static void *map_sparse(uint64_t size)
 
 static void start_ram(uint64_t size, const struct hosted_map *map)
 {
-	if (arena) {
+	if (arena)
 		munmap(arena, arena_size);
-		munmap(owned, arena_size / 4096);
-	}
 	arena_size = size;
 	arena = map_sparse(size);
-	owned = map_sparse(size / 4096);
+	cache_start(arena, size);
 	direct_map_base = (uintptr_t)arena;
 	memset(&bi, 0, sizeof(bi));
 	bi.magic = BOOT_INFO_MAGIC;
@@ -323,10 +308,8 @@ void hosted_start_map(const struct hosted_config *config, const struct hosted_ma
 	guest_hook = NULL;
 	seamcall_hook = NULL;
 	random_state = 1;
-	owned_pages = 0;
 	start_ram(config->ram, map);
 	start_model(config, map);
-	fake_set_cache_hook(watch_cache);
 }
 
 /* No CMR has the first MiB. */
@@ -392,10 +375,10 @@ void hosted_fail_entropy(unsigned rdrand_times, unsigned rdseed_times)
 
 void hosted_interrupt_times(unsigned times) { atomic_store(&pending_interrupts, times); }
 
-bool hosted_is_owned(uint64_t hpa) { return hpa < arena_size && owned[hpa / 4096]; }
+bool hosted_is_owned(uint64_t hpa) { return cache_is_owned(hpa); }
 uint64_t hosted_owned_bytes(void)
 {
-	return atomic_load(&owned_pages) * 4096 - tdx_module_info()->pamt_bytes;
+	return cache_owned_pages() * PAGE_SIZE - tdx_module_info()->pamt_bytes;
 }
 bool hosted_vmx_is_on(unsigned cpu) { return vmx_on[cpu]; }
 uint64_t hosted_invepts(unsigned cpu) { return invepts[cpu]; }

@@ -5,8 +5,8 @@
  * it is touched; a logical processor is whoever fake_set_this_cpu() says the calling
  * thread is. Defines seamcall_raw() and the VMX instructions.
  *
- * Watches what the host does with memory that the module owns: a flush or a reset of such
- * a frame fails the running test.
+ * Follows the cache lines of all memory (tests/hosted/cache.h): what would corrupt it on a
+ * real machine fails the running test.
  */
 #pragma once
 

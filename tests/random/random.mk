@@ -16,7 +16,7 @@ $(B)/$(1)/random/fake_core.c.o: $(B)/$(1)/tests/fake/fake_core.c.o
 $(B)/$(1)/random-ops: $(patsubst %,$(B)/$(1)/%.o,$(RANDOM_SRC) $(RANDOM_REST)) \
 		$(B)/$(1)/random/fake_core.c.o $(B)/$(1)/random/model.o
 	@echo '  LD   $$@'
-	$$(Q)$$(CC) $(2) -pthread $$^ -o $$@
+	$$(Q)$$(CC) $(2) $(HOSTED_LDFLAGS) -pthread $$^ -o $$@
 
 $(B)/$(1)/random/model.o: $(patsubst %,$(B)/$(1)/%.o,$(filter tests/model/%,$(UNIT_SRC)))
 	@mkdir -p $$(@D)

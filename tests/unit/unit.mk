@@ -13,10 +13,10 @@ check-unit: $(B)/unit $(B)/tsan/unit ## unit tests under ASan and UBSan, threads
 
 $(B)/unit: $(UNIT_OBJ)
 	@echo '  LD   $@'
-	$(Q)$(CC) $(HCFLAGS) $^ -o $@
+	$(Q)$(CC) $(HCFLAGS) $(HOSTED_LDFLAGS) $^ -o $@
 
 $(B)/tsan/unit: $(UNIT_TSAN_OBJ)
 	@echo '  LD   $@'
-	$(Q)$(CC) $(TSAN_CFLAGS) $^ -o $@
+	$(Q)$(CC) $(TSAN_CFLAGS) $(HOSTED_LDFLAGS) $^ -o $@
 
 .PHONY: check-unit
