@@ -232,6 +232,8 @@ void cmd_td_info(struct cmd_session *s, const char *arg)
 		cmd_record_hex(s, "mrtd", info.mrtd, sizeof(info.mrtd));
 	cmd_record_number(s, "exits", info.exits);
 	cmd_record_number(s, "seamcalls", info.seamcalls);
+	cmd_record_number(s, "page_wbinvds", info.page_wbinvds);
+	cmd_record_number(s, "wbinvds", info.wbinvds);
 	cmd_record_number(s, "create_seamcalls", info.create_seamcalls);
 	cmd_record_end(s);
 }

@@ -14,7 +14,7 @@
 #define RESET_COST 16U
 
 /* Below that nobody asks how large the caches are. */
-#define MIN_WBINVD_BYTES (8 * SIZE_2M)
+#define MIN_WBINVD_BYTES SIZE_2M
 
 struct td_returned {
 	struct td_returned *next;

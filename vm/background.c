@@ -8,6 +8,7 @@
 #include "core/hw.h"
 #include "core/log.h"
 #include "core/oncpu.h"
+#include "mm/frame.h"
 #include "vm/registry.h"
 
 /* Between two looks at the clock; each is a SEAMCALL that writes a page's lines back. */
@@ -118,6 +119,16 @@ static bool work_for(struct vm *vm, uint64_t tsc)
 	return write_back(vm, tsc);
 }
 
+/* Free 2M frames that the host has used, so that the next TD has not to wait for it. */
+static bool flush_ahead(uint64_t tsc)
+{
+	bool is_busy = frame_flush_ahead();
+
+	while (is_busy && hw_rdtsc() < tsc && frame_flush_ahead())
+		continue;
+	return is_busy;
+}
+
 bool background_work_until(uint64_t tsc)
 {
 	for (unsigned i = 0; i < VM_MAX; i++) {
@@ -133,5 +144,5 @@ bool background_work_until(uint64_t tsc)
 		if (is_busy)
 			return true;
 	}
-	return false;
+	return flush_ahead(tsc);
 }

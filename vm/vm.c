@@ -210,7 +210,8 @@ static void fill_memory(const struct vm *vm, struct vm_info *info)
 
 	info->shared_bytes = atomic_load(&vm->shared.bytes);
 	if (atomic_load(&vm->teardown) == TEARDOWN_NONE) {
-		info->private_bytes = sept_present_bytes(&vm->td.sept);
+		info->private_bytes = sept_present_bytes(&vm->td.sept) +
+				      atomic_load(&vm->td.returned_bytes);
 		info->hkid = vm->td.hkid;
 	} else {
 		info->dying_percent = 100;
@@ -228,6 +229,8 @@ static void snapshot(struct vm *vm, struct vm_info *info)
 		.memory = vm->config.memory,
 		.has_mrtd = vm->has_mrtd,
 		.seamcalls = atomic_load(&vm->td.seamcalls),
+		.page_wbinvds = atomic_load(&vm->td.page_wbinvds),
+		.wbinvds = atomic_load(&vm->td.wbinvds),
 		.create_seamcalls = vm->create_seamcalls,
 	};
 	(void)string_copy(info->name, sizeof(info->name), vm->config.name);

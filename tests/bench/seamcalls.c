@@ -171,6 +171,7 @@ static void measure_1t(void)
 	end = bench_destroy_by_all("a");
 	report(counts_memory(&create), "seamcalls", "populate_1t");
 	report(reclaims(&end), "seamcalls", "teardown_1t");
+	report(reclaims(&end) / 1024, "seamcalls", "teardown_per_gib_1t");
 	for (unsigned i = 0; i < BENCH_CPUS; i++)
 		report(end.reclaims_of_cpu[i], "seamcalls", "teardown_1t_cpu%u", i);
 }
@@ -227,6 +228,57 @@ static void measure_convert(void)
 	bench_start("a");
 	convert("");
 	(void)bench_destroy("a");
+}
+
+/* ---- Cache lines ---- */
+
+static void measure_flushes(void)
+{
+	struct counts c;
+
+	bench_machine(8 * SIZE_1G, 4 * SIZE_1G);
+	c = bench_create("a", SIZE_1G, 1);
+	report(c.flushed_lines, "lines", "flush_1g_clean");
+	(void)bench_destroy("a");
+	bench_use_memory();
+	c = bench_create("a", SIZE_1G, 1);
+	report(c.flushed_lines, "lines", "flush_1g_used");
+	(void)bench_destroy("a");
+	c = bench_create("a", SIZE_1G, 1);
+	report(c.flushed_lines, "lines", "flush_1g_returned");
+	(void)bench_destroy("a");
+	bench_use_memory();
+	c = bench_idle();
+	report(c.flushed_lines, "lines", "flush_in_advance_8g");
+	c = bench_create("a", SIZE_1G, 1);
+	report(c.flushed_lines, "lines", "flush_1g_used_in_advance");
+	(void)bench_destroy("a");
+}
+
+/* What is deferred of the conversion of `size`. */
+static void write_back(uint64_t size)
+{
+	struct counts before;
+	struct counts c;
+
+	(void)bench_create("a", 2 * SIZE_1G, 1);
+	bench_start("a");
+	before = counts_now();
+	bench_unmap("a", REGION, size);
+	bench_write_back("a");
+	c = counts_since(&before);
+	report(c.leaf[TDH_PHYMEM_PAGE_WBINVD], "seamcalls", "write_back_%llum_page_wbinvds",
+	       (unsigned long long)(size >> 20));
+	report(c.wbinvds, "wbinvds", "write_back_%llum_wbinvds",
+	       (unsigned long long)(size >> 20));
+	(void)bench_destroy("a");
+}
+
+static void measure_write_back(void)
+{
+	bench_machine(8 * SIZE_1G, 4 * SIZE_1G);
+	write_back(32 * SIZE_2M);
+	write_back(256 * SIZE_2M);
 }
 
 /* ---- Growth ---- */
@@ -303,6 +355,14 @@ static const struct row {
 	{"split_4k_of_2m_broadcasts", "  broadcasts", "", 2},
 	{"teardown_1g", "teardown of 1 GiB mapped 2M", "262,657, one thread", PER_GIB},
 	{"teardown_1t", "teardown of 1 TiB", "", 1024 * PER_GIB},
+	{"flush_1g_clean", "CLFLUSHes for 1 GiB of memory that is clean", "16,777,216", 0},
+	{"flush_1g_returned", "  that a TD had before", "16,777,216", 0},
+	{"flush_1g_used", "  that the host had before", "16,777,216", NO_BUDGET},
+	{"flush_1g_used_in_advance", "  the same, after idle CPUs flushed it", "16,777,216", 0},
+	{"flush_in_advance_8g", "  by the idle CPUs, of 8 GiB", "-", NO_BUDGET},
+	{"write_back_64m_page_wbinvds", "PAGE.WBINVDs for 64 MiB converted", "16,384", 16384},
+	{"write_back_512m_page_wbinvds", "  for 512 MiB, more than the caches", "131,072", 0},
+	{"write_back_512m_wbinvds", "  package WBINVDs for them, 2 packages", "-", 2},
 	{"ready_2g", "until the module is ready, 2 GiB of RAM", "", NO_BUDGET},
 	{"ready_4t", "until the module is ready, 4 TiB of RAM", "", NO_BUDGET},
 	{"create_fixed_td_with_vcpu", "fixed: create a TD with 1 vCPU", "", NO_BUDGET},
@@ -382,8 +442,37 @@ static void check_growth(void)
 		check_same("populate_per_gib", suffixes[s], value_of("populate_per_gib_1g"));
 		check_same("teardown_per_gib", suffixes[s], value_of("teardown_per_gib_1g"));
 	}
+	check_same("teardown_per_gib", "_1t", value_of("teardown_per_gib_1g"));
 	if (value_of("ready_4t") > value_of("ready_2g"))
 		fail("ready_4t", value_of("ready_4t"), "at 2 GiB it is", value_of("ready_2g"));
+}
+
+/* Figures of these with all suffixes, for people. */
+static const char *const scaled[] = {"populate_per_gib", "create_fixed", "teardown_per_gib",
+				     "teardown_fixed"};
+
+static void print_scaled(const char *name, unsigned sizes)
+{
+	static const char *const of[] = {"_1g", "_16g", "_256g", "_5tds"};
+	char figure[64];
+
+	printf("%-48s", name);
+	for (unsigned i = 0; i < sizes; i++) {
+		(void)snprintf(figure, sizeof(figure), "%s%s", name, of[i]);
+		printf(" %10llu", (unsigned long long)value_of(figure));
+	}
+	printf("\n");
+}
+
+static void print_growth(void)
+{
+	printf("\n%-48s %10s %10s %10s %10s\n", "by size of the TD", "1 GiB", "16 GiB",
+	       "256 GiB", "1 of 5 TDs");
+	for (unsigned i = 0; i < sizeof(scaled) / sizeof(scaled[0]); i++)
+		print_scaled(scaled[i], 3);
+	for (unsigned i = 0; i < sizeof(constant) / sizeof(constant[0]); i++)
+		print_scaled(constant[i], 4);
+	(void)fflush(stdout);
 }
 
 static void check_evenness(void)
@@ -407,12 +496,15 @@ int main(void)
 	measure(measure_life);
 	measure(measure_faults);
 	measure(measure_convert);
+	measure(measure_flushes);
+	measure(measure_write_back);
 	measure(measure_growth);
 	measure(measure_neighbours);
 	measure(measure_1t);
 	measure(measure_ready_2g);
 	measure(measure_ready_4t);
 	print_table();
+	print_growth();
 	check_budgets();
 	check_growth();
 	check_evenness();

@@ -17,6 +17,7 @@
 #include "tdx/module.h"
 #include "tdx/seamcall.h"
 #include "tests/fake/fake.h"
+#include "tests/hosted/cache.h"
 #include "tests/hosted/hosted.h"
 #include "tests/unit/test.h"
 #include "vm/background.h"
@@ -92,7 +93,9 @@ static uint64_t private_faults(void)
 struct counts counts_now(void)
 {
 	struct counts c = {.broadcasts = atomic_load(&broadcasts),
-			   .private_faults = private_faults()};
+			   .private_faults = private_faults(),
+			   .flushed_lines = cache_flushed_bytes() / 64,
+			   .wbinvds = cache_wbinvds()};
 
 	for (unsigned i = 0; i < BENCH_LEAVES; i++)
 		c.leaf[i] = atomic_load(&leaf_calls[i]);
@@ -111,6 +114,8 @@ struct counts counts_since(const struct counts *before)
 		c.reclaims_of_cpu[i] -= before->reclaims_of_cpu[i];
 	c.broadcasts -= before->broadcasts;
 	c.private_faults -= before->private_faults;
+	c.flushed_lines -= before->flushed_lines;
+	c.wbinvds -= before->wbinvds;
 	return c;
 }
 
@@ -461,4 +466,35 @@ void bench_write_back(const char *name)
 	atomic_store(&is_over, true);
 	for (unsigned i = 0; i < SETTLE_ROUNDS && atomic_load(&vm->td.returned_bytes) != 0; i++)
 		rounds();
+}
+
+void bench_unmap(const char *name, uint64_t at, uint64_t size)
+{
+	struct td *td = &find(name)->td;
+
+	EXPECT_EQ(td_unmap_private_begin(td, gpa(at), size), STATUS_OK);
+	EXPECT_EQ(td_unmap_private_commit(td, gpa(at), size), STATUS_OK);
+}
+
+void bench_use_memory(void)
+{
+	uint64_t count = frame_free_tdx(LEVEL_2M);
+	hpa_t *frames = calloc(count, sizeof(*frames));
+
+	if (frames == NULL)
+		abort();
+	for (uint64_t i = 0; i < count; i++)
+		EXPECT_EQ(frame_alloc(LEVEL_2M, FRAME_HOST, &frames[i]), STATUS_OK);
+	for (uint64_t i = 0; i < count; i++)
+		frame_free(frames[i], SIZE_2M);
+	free(frames);
+}
+
+struct counts bench_idle(void)
+{
+	struct counts before = counts_now();
+
+	while (background_work_until(0))
+		continue;
+	return counts_since(&before);
 }

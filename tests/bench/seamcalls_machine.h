@@ -20,6 +20,8 @@ struct counts {
 	uint64_t reclaims_of_cpu[BENCH_CPUS]; /* TDH.PHYMEM.PAGE.RECLAIM */
 	uint64_t broadcasts;     /* rounds that reach every CPU of a TD, or every CPU */
 	uint64_t private_faults; /* TD exits by EPT violations on private GPAs */
+	uint64_t flushed_lines;  /* CLFLUSHes */
+	uint64_t wbinvds;        /* WBINVDs, each on one package */
 };
 
 struct counts counts_now(void);
@@ -54,6 +56,16 @@ struct counts bench_accept(const char *name, uint64_t at, uint64_t size, bool by
 
 /* vCPU 0 of `name` calls MapGPA until all of the range is converted. */
 struct counts bench_map_gpa(const char *name, uint64_t at, uint64_t size, bool to_shared);
+
+/* Takes private memory from a started TD that no CPU runs; nothing is written back meanwhile.
+ */
+void bench_unmap(const char *name, uint64_t at, uint64_t size);
+
+/* The host uses all free memory, and frees it again. */
+void bench_use_memory(void);
+
+/* Lets idle CPUs do all that is to do for no TD. */
+struct counts bench_idle(void);
 
 /* Lets idle CPUs go round until no frame waits for its write-back. */
 void bench_write_back(const char *name);

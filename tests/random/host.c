@@ -165,6 +165,7 @@ static void write_back(struct tenant *t, const struct op *op)
 
 	say("up to %u pages", budget);
 	expect(t, td_write_back(&t->td, budget, &done), EXPECT(OK));
+	(void)frame_flush_ahead();
 }
 
 /* ---- Its end ---- */

@@ -309,6 +309,9 @@ static void start_machine(void)
 	(void)fake_set_this_cpu(0);
 	lp_init(1);
 	hosted_start_ready(&c);
+	/* Caches of 1 MiB a package, so that WBINVD often pays. */
+	fake_set_cpuid(4, 0, (struct cpuid_regs){0x43, 0x01c0003f, 2047, 0});
+	fake_set_cpuid(4, 1, (struct cpuid_regs){0});
 	hosted_set_guest(guest_run);
 	hosted_set_seamcall(lp_seamcall);
 	host_init();
