@@ -261,20 +261,35 @@ static struct tdx_tdmr_info *largest(struct tdmr_plan *plan)
 	return best;
 }
 
+/* Cuts the TDMR after `size` bytes; the rest becomes another, or is lost when there is none
+ * left.
+ */
+static void cut_tdmr(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
+		     struct tdmr_plan *plan, struct tdx_tdmr_info *t, uint64_t size)
+{
+	struct range rest = {t->base + size, t->base + t->size};
+
+	if (plan->tdmr_count == in->max_tdmrs || size == 0) {
+		plan->lost_bytes += convertible(in, cmrs, rest);
+	} else {
+		memmove(t + 1, t, (size_t)(&plan->tdmrs[plan->tdmr_count] - t) * sizeof(*t));
+		plan->tdmr_count++;
+		t[1].base = rest.start;
+		t[1].size = rest.end - rest.start;
+	}
+	t->size = size;
+}
+
 /* Halves the largest again and again: as many CPUs as there are TDMRs can initialise them. */
-static void split_tdmrs(const struct tdmr_plan_input *in, struct tdmr_plan *plan)
+static void split_tdmrs(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
+			struct tdmr_plan *plan)
 {
 	while (plan->tdmr_count < in->split_to && plan->tdmr_count < in->max_tdmrs) {
 		struct tdx_tdmr_info *t = largest(plan);
-		uint64_t low = align_up(t->size / 2, SIZE_1G);
 
 		if (t->size < 2 * SIZE_1G)
 			return;
-		memmove(t + 1, t, (size_t)(&plan->tdmrs[plan->tdmr_count] - t) * sizeof(*t));
-		plan->tdmr_count++;
-		t[0].size = low;
-		t[1].base += low;
-		t[1].size -= low;
+		cut_tdmr(in, cmrs, plan, t, align_up(t->size / 2, SIZE_1G));
 	}
 }
 
@@ -377,20 +392,16 @@ static bool pamt_place_tdmr(const struct tdmr_plan_input *in, const struct cmrs 
 	return true;
 }
 
-/* Makes TDMR `i` smaller from its end until its PAMTs find a place; false when it is gone. */
-static bool pamt_shrink_tdmr(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-			     struct tdmr_plan *plan, unsigned i)
+/* Cuts TDMR `i` until its PAMTs find a place; false when nothing of it is left. */
+static bool pamt_fit_tdmr(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
+			  struct tdmr_plan *plan, unsigned i)
 {
 	struct tdx_tdmr_info *t = &plan->tdmrs[i];
 
 	while (t->size > 0) {
-		uint64_t end = t->base + t->size;
-
 		if (pamt_place_tdmr(in, cmrs, plan, t))
 			return true;
-		t->size = align_down(t->size / 2, SIZE_1G);
-		plan->lost_bytes +=
-			convertible(in, cmrs, (struct range){t->base + t->size, end});
+		cut_tdmr(in, cmrs, plan, t, align_down(t->size / 2, SIZE_1G));
 	}
 	plan->tdmr_count--;
 	memmove(t, t + 1, (plan->tdmr_count - i) * sizeof(*t));
@@ -414,7 +425,7 @@ static void place_pamts(const struct tdmr_plan_input *in, const struct cmrs *cmr
 		return;
 	}
 	for (unsigned i = 0; i < plan->tdmr_count;)
-		if (pamt_shrink_tdmr(in, cmrs, plan, i))
+		if (pamt_fit_tdmr(in, cmrs, plan, i))
 			i++;
 }
 
@@ -445,7 +456,7 @@ enum status tdmr_plan(const struct tdmr_plan_input *in, struct tdmr_plan *out)
 		return STATUS_NOT_FOUND;
 	choose_tdmrs(in, &cmrs, out);
 	if (out->tdmr_count) {
-		split_tdmrs(in, out);
+		split_tdmrs(in, &cmrs, out);
 		place_pamts(in, &cmrs, out);
 	}
 	for (unsigned i = 0; i < out->tdmr_count; i++) {
