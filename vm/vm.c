@@ -210,14 +210,14 @@ static void fill_memory(const struct vm *vm, struct vm_info *info)
 
 	info->shared_bytes = atomic_load(&vm->shared.bytes);
 	if (atomic_load(&vm->teardown) == TEARDOWN_NONE) {
-		info->private_bytes = sept_present_bytes(&vm->td.sept) +
-				      atomic_load(&vm->td.returned_bytes);
+		info->private_bytes =
+			sept_present_bytes(&vm->td.sept) + atomic_load(&vm->td.returned_bytes);
 		info->hkid = vm->td.hkid;
-	} else {
+	} else if (atomic_load(&vm->teardown) != TEARDOWN_RECLAIM) {
 		info->dying_percent = 100;
-		if (atomic_load(&vm->teardown) == TEARDOWN_RECLAIM && total != 0)
-			info->dying_percent =
-				(unsigned)(atomic_load(&vm->td.teardown_done) * 100 / total);
+	} else if (total != 0) { /* somebody has begun to reclaim */
+		info->dying_percent =
+			(unsigned)(atomic_load(&vm->td.teardown_done) * 100 / total);
 	}
 }
 

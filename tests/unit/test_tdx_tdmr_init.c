@@ -120,14 +120,22 @@ TEST_WITH_THREADS(tdx_tdmr_init_runs_on_all_cpus_without_meeting)
 
 TEST(tdx_tdmr_init_for_who_needs_memory_does_its_part_and_no_more)
 {
+	static const uint64_t needs[] = {SIZE_2M, 3 * SIZE_1G / 2, 2 * SIZE_1G,
+					 41 * SIZE_1G / 4, 30 * SIZE_1G};
+
 	start(64);
-	EXPECT_EQ(tdmr_init_need(free_bytes()), STATUS_OK);
-	EXPECT_EQ(inits(), CALLS_PER_GIB);
-	EXPECT_EQ(tdmr_init_need(5 * SIZE_1G / 2), STATUS_OK);
-	EXPECT_TRUE(free_bytes() >= 5 * SIZE_1G / 2);
-	EXPECT_TRUE(inits() <= 4 * CALLS_PER_GIB);
+	for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		uint64_t before = inits();
+
+		EXPECT_EQ(tdmr_init_need(needs[i]), STATUS_OK);
+		EXPECT_TRUE(free_bytes() >= needs[i]);
+		/* One GiB less would not have been enough. */
+		EXPECT_TRUE(inits() == before || free_bytes() - SIZE_1G < needs[i]);
+		EXPECT_EQ(inits() * SIZE_1G, tdmr_init_done_bytes() * CALLS_PER_GIB);
+	}
+	EXPECT_TRUE(inits() <= 32 * CALLS_PER_GIB);
 	EXPECT_EQ(tdmr_init_need(65 * SIZE_1G), STATUS_NO_MEMORY);
-	EXPECT_TRUE(inits() <= 4 * CALLS_PER_GIB);
+	EXPECT_TRUE(inits() <= 32 * CALLS_PER_GIB);
 }
 
 TEST(tdx_tdmr_init_for_a_frame_when_none_is_left)
