@@ -360,16 +360,25 @@ static bool is_for_td(enum frame_owner owner)
 	       owner == FRAME_TD_PRIVATE;
 }
 
-static bool range_is_clean(hpa_t base, uint64_t size)
+/* Does what was just taken need a flush before the module gets it? */
+static bool must_flush(hpa_t base, uint64_t size, enum frame_owner owner)
 {
+	if (!is_for_td(owner) || !needs_flush)
+		return false;
 	for (uint64_t at = 0; at < size; at += SIZE_2M) {
 		uint64_t c;
 
 		CHECK(chunk_at(hpa_add(base, at), &c));
 		if (!chunks[c].is_clean)
-			return false;
+			return true;
 	}
-	return true;
+	return false;
+}
+
+static void flush(hpa_t base, uint64_t size)
+{
+	hw_clflush_range(phys_ptr(base), size);
+	hw_mfence();
 }
 
 /* Lets go of the lock. True when a chunk that is being flushed may be what the caller lacks. */
@@ -385,7 +394,7 @@ static bool unlock_and_wait(bool found) RELEASES(lock)
 
 enum status frame_alloc(enum page_level level, enum frame_owner owner, hpa_t *out)
 {
-	bool is_clean = true;
+	bool is_dirty = false;
 	bool found;
 
 	CHECK(owner != FRAME_FREE && owner < FRAME_OWNER_COUNT);
@@ -394,13 +403,11 @@ enum status frame_alloc(enum page_level level, enum frame_owner owner, hpa_t *ou
 		found = !is_for_td(owner) && take(level, CLASS_HOST, owner, out);
 		if (!found)
 			found = take(level, CLASS_TDX, owner, out);
-		if (found && is_for_td(owner) && needs_flush)
-			is_clean = range_is_clean(*out, level_size(level));
+		if (found)
+			is_dirty = must_flush(*out, level_size(level), owner);
 	} while (unlock_and_wait(found));
-	if (!is_clean) {
-		hw_clflush_range(phys_ptr(*out), level_size(level));
-		hw_mfence();
-	}
+	if (is_dirty)
+		flush(*out, level_size(level));
 	return found ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
@@ -443,6 +450,47 @@ static bool find_range(uint64_t size, uint64_t align, hpa_t low, hpa_t high, hpa
 		}
 	}
 	return false;
+}
+
+enum status frame_alloc_at(hpa_t at, enum page_level level, enum frame_owner owner)
+{
+	uint64_t size = level_size(level);
+	uint64_t blocked;
+	uint64_t c;
+	bool is_dirty = false;
+	bool is_taken;
+
+	CHECK(is_for_td(owner) && level <= LEVEL_2M && at.raw % size == 0);
+	spin_lock(&lock);
+	is_taken = chunk_at(at, &c) && chunks[c].class == CLASS_TDX &&
+		   range_is_free(at.raw, size, &blocked);
+	if (is_taken) {
+		is_dirty = must_flush(at, size, owner);
+		set_pages(at, size, owner);
+	}
+	spin_unlock(&lock);
+	if (is_dirty)
+		flush(at, size);
+	return is_taken ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+enum status frame_find(enum page_level level, hpa_t *out)
+{
+	uint64_t c = 0;
+	bool is_found;
+
+	CHECK(level == LEVEL_2M || level == LEVEL_1G);
+	spin_lock(&lock);
+	if (level == LEVEL_2M) {
+		is_found = find_chunk(CLASS_TDX, &c);
+	} else {
+		is_found = bitset_first(&free_gibs[CLASS_TDX], &c);
+		c *= CHUNKS_PER_GIB;
+	}
+	if (is_found)
+		*out = chunk_base(c);
+	spin_unlock(&lock);
+	return is_found ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 enum status frame_alloc_range(uint64_t size, uint64_t align, hpa_t low, hpa_t high,
@@ -555,8 +603,7 @@ bool frame_flush_ahead(void)
 	spin_unlock(&lock);
 	if (!found)
 		return false;
-	hw_clflush_range(phys_ptr(chunk_base(c)), SIZE_2M);
-	hw_mfence();
+	flush(chunk_base(c), SIZE_2M);
 	spin_lock(&lock);
 	chunks[c].owner = FRAME_FREE;
 	chunks[c].is_clean = true;

@@ -45,6 +45,15 @@ void frame_init(const struct boot_info *bi);
 MUST_CHECK enum status frame_alloc(enum page_level level, enum frame_owner owner, hpa_t *out);
 
 /*
+ * This frame of 4K or 2M, for a TD. STATUS_NO_MEMORY: not all of it is free and usable for TDs;
+ * nothing changed then.
+ */
+MUST_CHECK enum status frame_alloc_at(hpa_t at, enum page_level level, enum frame_owner owner);
+
+/* Where the next free frame of 2M or 1G for a TD is; it stays free. STATUS_NO_MEMORY. */
+MUST_CHECK enum status frame_find(enum page_level level, hpa_t *out);
+
+/*
  * Allocates `size` bytes, contiguous, 4K multiple, aligned to `align`, inside [low, high);
  * clean or not.
  */

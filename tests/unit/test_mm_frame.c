@@ -289,6 +289,53 @@ TEST(frame_random_operations_agree_with_a_byte_per_page)
 	compare_with_naive();
 }
 
+TEST(frame_alloc_at_takes_that_frame_only_if_it_is_free_and_for_tds)
+{
+	hpa_t chunk;
+
+	fake_ram(3 * GIB); /* all of it usable */
+	EXPECT_EQ(frame_alloc(LEVEL_2M, FRAME_TD_PRIVATE, &chunk), STATUS_OK);
+	EXPECT_EQ(frame_alloc_at(chunk, LEVEL_2M, FRAME_TD_PRIVATE), STATUS_NO_MEMORY);
+	frame_free(hpa_add(chunk, 5 * SIZE_4K), SIZE_4K);
+	EXPECT_EQ(frame_alloc_at(chunk, LEVEL_2M, FRAME_TD_PRIVATE), STATUS_NO_MEMORY);
+	EXPECT_EQ(frame_alloc_at(chunk, LEVEL_4K, FRAME_TD_PRIVATE), STATUS_NO_MEMORY);
+	EXPECT_EQ(frame_alloc_at(hpa_add(chunk, 5 * SIZE_4K), LEVEL_4K, FRAME_TD_PRIVATE),
+		  STATUS_OK);
+	EXPECT_EQ(bytes_of(FRAME_TD_PRIVATE), SIZE_2M);
+	frame_free(chunk, SIZE_2M);
+	EXPECT_EQ(frame_alloc_at(chunk, LEVEL_2M, FRAME_SEPT), STATUS_OK);
+	EXPECT_EQ(frame_alloc_at(hpa(1024 * GIB), LEVEL_2M, FRAME_SEPT), STATUS_NO_MEMORY);
+	EXPECT_EQ(bytes_of(FRAME_SEPT), SIZE_2M);
+}
+
+TEST(frame_find_names_what_alloc_would_take_and_takes_nothing)
+{
+	hpa_t found;
+	hpa_t taken;
+
+	fake_ram(3 * GIB);
+	for (enum page_level level = LEVEL_2M; level <= LEVEL_1G; level++) {
+		EXPECT_EQ(frame_find(level, &found), STATUS_OK);
+		EXPECT_EQ(bytes_of(FRAME_TD_PRIVATE), 0);
+		EXPECT_EQ(frame_alloc(level, FRAME_TD_PRIVATE, &taken), STATUS_OK);
+		EXPECT_EQ(found.raw, taken.raw);
+		frame_free(taken, level_size(level));
+	}
+	while (frame_alloc(LEVEL_1G, FRAME_TD_PRIVATE, &taken) == STATUS_OK)
+		continue;
+	EXPECT_EQ(frame_find(LEVEL_1G, &found), STATUS_NO_MEMORY);
+}
+
+TEST(frame_alloc_at_refuses_memory_that_no_tdmr_covers)
+{
+	arena(GIB);
+	add_range(0, GIB, BOOT_MEM_USABLE);
+	frame_init(&bi);
+	EXPECT_EQ(frame_alloc_at(hpa(GIB / 2), LEVEL_2M, FRAME_TD_PRIVATE), STATUS_NO_MEMORY);
+	frame_set_tdx_usable(hpa(0), GIB);
+	EXPECT_EQ(frame_alloc_at(hpa(GIB / 2), LEVEL_2M, FRAME_TD_PRIVATE), STATUS_OK);
+}
+
 static void *hammer(void *arg)
 {
 	hpa_t at[64];
