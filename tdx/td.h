@@ -88,10 +88,6 @@ struct td {
 	struct spinlock unmap_lock;
 	/* Range between begin and commit of an unmap, where faults wait; size 0 = none. */
 	atomic_uint_least64_t unmap_base, unmap_size;
-	/* Measured pages of a 2M region come from one 2M frame: the current one, 0 = none. */
-	gpa_t measured_region;
-	hpa_t measured_frame;
-	uint64_t measured_used[8]; /* bitmap of its 4K pages */
 	uint64_t measured_pages;
 	struct td_vcpu *vcpus[TD_MAX_VCPUS];
 	unsigned vcpu_count;

@@ -211,12 +211,13 @@ static enum status remove_blocked_table(struct td *td, struct sept_slot slot)
 	return STATUS_OK;
 }
 
-static bool is_all_private(const struct td *td, gpa_t region)
+bool td_is_all_private(const struct td *td, gpa_t region, enum page_level level)
 {
 	enum page_level uniform;
 
-	return td_is_private(td, region, &uniform) && uniform >= LEVEL_2M &&
-	       td_is_ram(td, region, SIZE_2M) && !td_is_unmapping(td, region, SIZE_2M);
+	return td_is_private(td, region, &uniform) && uniform >= level &&
+	       td_is_ram(td, region, level_size(level)) &&
+	       !td_is_unmapping(td, region, level_size(level));
 }
 
 /* Calls `step` for the table of every 2M that the range touches; STATUS_EXISTS is no failure.
@@ -243,7 +244,7 @@ static enum status block_if_unused(struct td *td, struct sept_slot slot)
 	mirror_entry_t e = sept_read(slot);
 
 	if (mirror_state_of(e) != MIRROR_TABLE || mirror_is_busy(e) ||
-	    !is_all_private(td, slot.base))
+	    !td_is_all_private(td, slot.base, LEVEL_2M))
 		return STATUS_OK;
 	return block_table(td, slot, e);
 }

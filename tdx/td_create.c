@@ -239,37 +239,6 @@ enum status td_create(struct td *td, const struct td_params *params)
 
 /* ---- Measured build ---- */
 
-void td_measured_region_end(struct td *td)
-{
-	hpa_t base = td->measured_frame;
-
-	for (unsigned i = 0; base.raw && i < 512; i++)
-		if (!(td->measured_used[i / 64] >> i % 64 & 1))
-			frame_free_clean(hpa_add(base, i * PAGE_SIZE), PAGE_SIZE);
-	td->measured_frame = hpa(0);
-	memset(td->measured_used, 0, sizeof(td->measured_used));
-}
-
-/* The page at its own place in a 2M frame, so that the region can be promoted; else any page.
- */
-static enum status take_measured_frame(struct td *td, gpa_t at, hpa_t *out)
-{
-	gpa_t region = gpa(align_down(at.raw, SIZE_2M));
-	unsigned i = (unsigned)((at.raw - region.raw) / PAGE_SIZE);
-
-	if (!td->measured_frame.raw || td->measured_region.raw != region.raw) {
-		td_measured_region_end(td);
-		if (frame_alloc(LEVEL_2M, FRAME_TD_PRIVATE, &td->measured_frame))
-			td->measured_frame = hpa(0);
-		td->measured_region = region;
-	}
-	if (!td->measured_frame.raw || (td->measured_used[i / 64] >> i % 64 & 1))
-		return td_frame_take(LEVEL_4K, FRAME_TD_PRIVATE, out);
-	td->measured_used[i / 64] |= UINT64_C(1) << i % 64;
-	*out = hpa_add(td->measured_frame, i * PAGE_SIZE);
-	return STATUS_OK;
-}
-
 static enum status extend(struct td *td, gpa_t at)
 {
 	for (uint64_t offset = 0; offset < PAGE_SIZE; offset += 256) {
@@ -303,7 +272,7 @@ enum status td_add_measured_page(struct td *td, gpa_t at, const void *source)
 		st = sept_claim(slot, mirror_entry(MIRROR_FREE, hpa(0)));
 	if (st)
 		return st == STATUS_BUSY ? STATUS_EXISTS : st;
-	st = take_measured_frame(td, at, &frame);
+	st = td_take_private(td, slot, &frame);
 	if (st) {
 		sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
 		return st;
@@ -337,7 +306,6 @@ enum status td_finalize(struct td *td)
 		return tdx_code(s) == TDX_NO_VCPUS ? STATUS_BAD_STATE
 						   : td_fail(td, s, "finalize");
 	}
-	td_measured_region_end(td);
 	td->is_finalized = true;
 	return STATUS_OK;
 }

@@ -21,6 +21,52 @@ static enum status take_frame(struct td *td, enum page_level level, enum frame_o
 	return s ? s : td_frame_take(level, owner, out);
 }
 
+/* Where the frames of its neighbours say that the entry's own lies; 0 if they do not. */
+static hpa_t frame_beside_neighbours(struct sept_slot slot, bool *has_neighbours)
+{
+	uint64_t size = level_size(slot.level);
+
+	*has_neighbours = false;
+	for (unsigned i = 1; i < SEPT_ENTRIES && !*has_neighbours; i++) {
+		unsigned index = (slot.index - i) % SEPT_ENTRIES;
+		mirror_entry_t e = {atomic_load(&slot.node->entry[index])};
+		hpa_t base = hpa(mirror_frame_of(e).raw - index * size);
+
+		*has_neighbours = mirror_is_leaf(e);
+		if (*has_neighbours && base.raw % level_size(slot.level + 1) == 0)
+			return hpa_add(base, slot.index * size);
+	}
+	return hpa(0);
+}
+
+/*
+ * The frame of an entry that all pages of its table would need to be contiguous, and so fit to
+ * be promoted; 0 if there is none. The first page of a table chooses where that is, if the
+ * table will probably be filled: measured pages, and where all is private RAM.
+ */
+static hpa_t fitting_frame(struct td *td, struct sept_slot slot)
+{
+	enum page_level above = slot.level + 1;
+	gpa_t region = gpa(align_down(slot.base.raw, level_size(above)));
+	bool has_neighbours;
+	hpa_t frame = frame_beside_neighbours(slot, &has_neighbours);
+
+	if (has_neighbours ||
+	    !((slot.level == LEVEL_4K && !td->is_finalized) ||
+	      td_is_all_private(td, region, above)) ||
+	    frame_find(above, &frame))
+		return frame;
+	return hpa_add(frame, slot.index * level_size(slot.level));
+}
+
+enum status td_take_private(struct td *td, struct sept_slot slot, hpa_t *out)
+{
+	*out = fitting_frame(td, slot);
+	if (out->raw && frame_alloc_at(*out, slot.level, FRAME_TD_PRIVATE) == STATUS_OK)
+		return STATUS_OK;
+	return take_frame(td, slot.level, FRAME_TD_PRIVATE, out);
+}
+
 /* Puts a Secure EPT page below a free entry. */
 static enum status add_table(struct td *td, struct sept_slot slot)
 {
@@ -100,7 +146,7 @@ static enum status install(struct td *td, gpa_t at, enum page_level level)
 	 * claim. */
 	st = td_is_unmapping(td, slot.base, level_size(level))
 		     ? STATUS_BUSY
-		     : take_frame(td, level, FRAME_TD_PRIVATE, &frame);
+		     : td_take_private(td, slot, &frame);
 	if (st) {
 		sept_commit(&td->sept, slot, free_entry);
 		return st;

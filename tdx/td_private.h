@@ -28,6 +28,12 @@ enum status td_fail(struct td *td, tdx_status_t s, const char *what);
 /* frame_alloc() for the module, which initialises more of the TDMRs if it has to. */
 MUST_CHECK enum status td_frame_take(enum page_level level, enum frame_owner owner, hpa_t *out);
 
+/*
+ * A frame for the claimed entry of 4K or 2M, if possible the one that lets its table be
+ * promoted later. Memory that waits for its write-back is called in before giving up.
+ */
+MUST_CHECK enum status td_take_private(struct td *td, struct sept_slot slot, hpa_t *out);
+
 /* Takes a frame back that the module released: full-line reset, then free. */
 void td_frame_return(hpa_t at, uint64_t size);
 
@@ -53,6 +59,9 @@ bool td_is_ram(const struct td *td, gpa_t at, uint64_t size);
 
 /* Is any of [at, at+size) between begin and commit of an unmap? */
 bool td_is_unmapping(const struct td *td, gpa_t at, uint64_t size);
+
+/* Is all of the region of that level at `region` private RAM that stays so? */
+bool td_is_all_private(const struct td *td, gpa_t region, enum page_level level);
 
 /*
  * Makes the entry of `level` for `at` exist, with Secure EPT pages above it. STATUS_EXISTS: a
@@ -89,6 +98,3 @@ MUST_CHECK enum status td_remove_table(struct td *td, struct sept_slot slot);
 
 /* TD_PARAMS from what the operator, the CPU and the module want. STATUS_BAD_ARG was logged. */
 MUST_CHECK enum status td_params_build(struct td *td, struct tdx_td_params *out);
-
-/* Gives unused pages of the measured region's 2M frame back. */
-void td_measured_region_end(struct td *td);

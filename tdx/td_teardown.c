@@ -382,7 +382,6 @@ static void start(struct td *td)
 	for (unsigned i = 0; i < td->vcpu_count; i++)
 		total += td->vcpus[i]->tdcx_count + 1U;
 	atomic_store(&td->teardown_total, total);
-	td_measured_region_end(td);
 	td_returned_end(td);
 	atomic_store(&td->reclaim.units_left, td->sept.root ? unit_count(td) : 0);
 	atomic_store(&td->reclaim.next, td->sept.root ? 0 : unit_count(td));

@@ -73,17 +73,6 @@ static void claim_control(hpa_t page, uint64_t *sums)
 		claim(page, PAGE_SIZE, FRAME_TD_CONTROL, sums);
 }
 
-/* The pages of the current measured region that no entry uses, and those that wait. */
-static uint64_t idle_bytes(struct td *td)
-{
-	uint64_t bytes = atomic_load(&td->returned_bytes);
-
-	for (unsigned i = 0; td->measured_frame.raw && i < 512; i++)
-		if (!(td->measured_used[i / 64] >> i % 64 & 1))
-			bytes += PAGE_SIZE;
-	return bytes;
-}
-
 static void claim_td(struct td *td, uint64_t *sums)
 {
 	claim_below(td->sept.root, LEVEL_512G, sums);
@@ -95,7 +84,7 @@ static void claim_td(struct td *td, uint64_t *sums)
 		for (unsigned i = 0; i < td->vcpus[v]->tdcx_count; i++)
 			claim_control(td->vcpus[v]->tdcx[i], sums);
 	}
-	sums[FRAME_TD_PRIVATE] += idle_bytes(td);
+	sums[FRAME_TD_PRIVATE] += atomic_load(&td->returned_bytes);
 }
 
 void check_alive(struct td *const *tds, unsigned count)

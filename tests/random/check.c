@@ -68,16 +68,6 @@ static void claim_below(struct tenant *t, struct sept_node *node, enum page_leve
 	}
 }
 
-static void claim_measured_rest(struct tenant *t)
-{
-	const struct td *td = &t->td;
-
-	for (unsigned i = 0; td->measured_frame.raw && i < 512; i++)
-		if (!(td->measured_used[i / 64] >> i % 64 & 1))
-			claim(t, hpa_add(td->measured_frame, i * PAGE_SIZE), PAGE_SIZE,
-			      FRAME_TD_PRIVATE);
-}
-
 static void claim_all_of(struct tenant *t)
 {
 	struct td *td = &t->td;
@@ -86,7 +76,6 @@ static void claim_all_of(struct tenant *t)
 		return;
 	if (td->sept.root)
 		claim_below(t, td->sept.root, LEVEL_512G);
-	claim_measured_rest(t);
 	if (td->tdr.pa.raw)
 		claim_given(t, td->tdr.pa, PAGE_SIZE, FRAME_TD_CONTROL);
 	for (unsigned i = 0; i < td->tdcx_count; i++)
