@@ -89,6 +89,7 @@ struct td {
 	/* Range between begin and commit of an unmap, where faults wait; size 0 = none. */
 	atomic_uint_least64_t unmap_base, unmap_size;
 	uint64_t measured_pages;
+	atomic_uint_least64_t scattered; /* 2M regions in 4K pages for want of a 2M frame */
 	struct td_vcpu *vcpus[TD_MAX_VCPUS];
 	unsigned vcpu_count;
 	atomic_uint_least64_t seamcalls; /* for this TD, all leaves but VP.ENTER */
@@ -126,7 +127,8 @@ MUST_CHECK enum status td_add_measured_page(struct td *td, gpa_t at, const void 
 
 /*
  * Makes [at, at+size) of private RAM present and pending, 2M where GPA alignment and free
- * frames allow, else 4K; skips what is present. Before or after finalize.
+ * frames allow, else 4K; skips what is present. Before or after finalize. What host memory
+ * made 4K is counted in td->scattered, and logged once.
  */
 MUST_CHECK enum status td_populate(struct td *td, gpa_t at, uint64_t size);
 

@@ -307,6 +307,7 @@ enum status td_finalize(struct td *td)
 						   : td_fail(td, s, "finalize");
 	}
 	td->is_finalized = true;
+	td_log_scattered(td);
 	return STATUS_OK;
 }
 

@@ -176,6 +176,22 @@ static enum page_level best_level(const struct td *td, gpa_t at, uint64_t room)
 	return LEVEL_4K;
 }
 
+void td_log_scattered(struct td *td)
+{
+	uint64_t regions = atomic_load(&td->scattered);
+
+	if (regions > 0)
+		log_warn("TD %s: %llu regions of 2M are in 4K pages: host memory is fragmented",
+			 td->name, (unsigned long long)regions);
+}
+
+/* Those of the build are logged at its end; else the first one. */
+static void count_scattered(struct td *td)
+{
+	if (atomic_fetch_add(&td->scattered, 1) == 0 && td->is_finalized)
+		td_log_scattered(td);
+}
+
 /*
  * 2M at `at`; a table without pages, which conversions leave, makes room. STATUS_EXISTS and
  * STATUS_NO_MEMORY as install().
@@ -187,7 +203,11 @@ static enum status install_2m(struct td *td, gpa_t at)
 
 	if (slot.level == LEVEL_2M && mirror_is_table(sept_read(slot)))
 		s = td_remove_table(td, slot);
-	return s ? s : install(td, at, LEVEL_2M);
+	if (!s)
+		s = install(td, at, LEVEL_2M);
+	if (s == STATUS_NO_MEMORY)
+		count_scattered(td);
+	return s;
 }
 
 /* One step of populate: the next page, 2M if possible. *step is how far it went. */

@@ -34,6 +34,9 @@ MUST_CHECK enum status td_frame_take(enum page_level level, enum frame_owner own
  */
 MUST_CHECK enum status td_take_private(struct td *td, struct sept_slot slot, hpa_t *out);
 
+/* Says, once per TD, that there were no 2M frames for regions of it, if so. */
+void td_log_scattered(struct td *td);
+
 /* Takes a frame back that the module released: full-line reset, then free. */
 void td_frame_return(hpa_t at, uint64_t size);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/cpu.h"
+#include "core/log.h"
 #include "guest-abi/ghci.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
@@ -223,6 +224,46 @@ TEST(tdx_td_fault_of_a_4k_accept_gets_4k_where_nothing_is)
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 2 + 1);
 	EXPECT_EQ(td_populate(&td, gpa(0), SIZE_2M), STATUS_OK);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 512 + 1);
+	mirror_check(&td);
+	destroy();
+}
+
+/* Of every 2M that is free one page goes to somebody else. */
+static void fragment_memory(void)
+{
+	hpa_t frame;
+
+	while (frame_alloc(LEVEL_2M, FRAME_SHARED, &frame) == STATUS_OK)
+		frame_free(hpa_add(frame, SIZE_4K), SIZE_2M - SIZE_4K);
+}
+
+static unsigned fragmented_lines;
+
+static void count_line(void *ctx, const char *line)
+{
+	(void)ctx;
+	fragmented_lines += strstr(line, "fragmented") != NULL;
+}
+
+TEST(tdx_td_in_fragmented_memory_gets_4k_pages_and_one_line_in_the_log)
+{
+	struct hosted_config c = hosted_default;
+
+	c.ram = SIZE_1G;
+	c.hole_size = 0;
+	hosted_start_ready(&c);
+	EXPECT_EQ(frame_alloc(LEVEL_2M, FRAME_SHARED, &shared), STATUS_OK);
+	fragment_memory();
+	EXPECT_EQ(create(), STATUS_OK);
+	EXPECT_EQ(create_vcpu(0), STATUS_OK);
+	EXPECT_EQ(td_populate(&td, gpa(0), 3 * SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 3 * 512);
+	EXPECT_EQ(td_finalize(&td), STATUS_OK);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(5 * SIZE_2M), LEVEL_2M), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 3 * 512 + 1);
+	EXPECT_EQ(td.scattered, 4);
+	log_replay(count_line, NULL);
+	EXPECT_EQ(fragmented_lines, 1);
 	mirror_check(&td);
 	destroy();
 }
