@@ -16,6 +16,8 @@ const char *mirror_state_name(enum mirror_state s)
 		return "TABLE";
 	case MIRROR_TABLE_BLOCKED:
 		return "TABLE_BLOCKED";
+	case MIRROR_TABLE_MERGING:
+		return "TABLE_MERGING";
 	case MIRROR_MAPPED:
 		return "MAPPED";
 	case MIRROR_PENDING:
@@ -94,7 +96,7 @@ struct sept_node *sept_child(struct sept_slot slot)
 	return slot.level > LEVEL_4K ? atomic_load(&slot.node->child[slot.index]) : NULL;
 }
 
-enum status sept_claim(struct sept_slot slot, mirror_entry_t expected)
+enum status sept_claim_alone(struct sept_slot slot, mirror_entry_t expected)
 {
 	uint64_t value = expected.raw;
 
@@ -113,22 +115,27 @@ static void unclaim(struct sept_slot slot, mirror_entry_t e)
 	(void)atomic_compare_exchange_strong(&slot.node->entry[slot.index], &value, e.raw);
 }
 
-enum status sept_claim_free(const struct sept_mirror *m, struct sept_slot slot)
+bool sept_is_current(const struct sept_mirror *m, struct sept_slot slot)
 {
-	const mirror_entry_t free_entry = {MIRROR_FREE};
 	struct sept_slot above;
 	mirror_entry_t e;
 
-	if (sept_claim(slot, free_entry))
-		return STATUS_BUSY;
-	if (slot.level > LEVEL_4K)
-		return STATUS_OK;
-	above = sept_find(m, slot.base, LEVEL_2M);
+	if (slot.level == LEVEL_512G)
+		return true;
+	above = sept_find(m, slot.base, slot.level + 1);
 	e = sept_read(above);
-	if (above.level == LEVEL_2M && mirror_state_of(e) == MIRROR_TABLE &&
-	    !mirror_is_busy(e) && sept_child(above) == slot.node)
+	return above.level == slot.level + 1 && mirror_state_of(e) == MIRROR_TABLE &&
+	       !mirror_is_busy(e) && sept_child(above) == slot.node;
+}
+
+enum status sept_claim(const struct sept_mirror *m, struct sept_slot slot,
+		       mirror_entry_t expected)
+{
+	if (sept_claim_alone(slot, expected))
+		return STATUS_BUSY;
+	if (sept_is_current(m, slot))
 		return STATUS_OK;
-	unclaim(slot, free_entry);
+	unclaim(slot, expected);
 	return STATUS_BUSY;
 }
 
@@ -139,6 +146,31 @@ bool sept_is_empty(struct sept_slot slot)
 	for (unsigned i = 0; i < SEPT_ENTRIES; i++)
 		if (atomic_load(&node->entry[i]) != MIRROR_FREE)
 			return false;
+	return true;
+}
+
+bool sept_is_whole(struct sept_slot slot, mirror_entry_t *leaf, unsigned *last_pending)
+{
+	const struct sept_node *node = sept_child(slot);
+	uint64_t small = level_size(slot.level) / SEPT_ENTRIES;
+	enum mirror_state state = MIRROR_PENDING;
+	hpa_t first = mirror_frame_of((mirror_entry_t){atomic_load(&node->entry[0])});
+
+	*last_pending = SEPT_ENTRIES;
+	if (first.raw % level_size(slot.level) != 0)
+		return false;
+	for (unsigned i = 0; i < SEPT_ENTRIES; i++) {
+		mirror_entry_t e = {atomic_load(&node->entry[i])};
+		hpa_t frame = hpa_add(first, i * small);
+
+		if (e.raw == mirror_entry(MIRROR_PENDING, frame).raw)
+			*last_pending = i;
+		else if (e.raw == mirror_entry(MIRROR_MAPPED, frame).raw)
+			state = MIRROR_MAPPED;
+		else
+			return false;
+	}
+	*leaf = mirror_entry(state, first);
 	return true;
 }
 
@@ -185,21 +217,39 @@ void sept_commit_table(struct sept_mirror *m, struct sept_slot slot, hpa_t frame
 	sept_commit(m, slot, mirror_entry(MIRROR_TABLE, frame));
 }
 
+/* In a kept node a late claim is given up as soon as it sees the entry above. */
+static void replace(_Atomic(uint64_t) *entry, mirror_entry_t from, mirror_entry_t to)
+{
+	uint64_t expected = from.raw;
+
+	while (!atomic_compare_exchange_strong(entry, &expected, to.raw)) {
+		hw_pause();
+		expected = from.raw;
+	}
+}
+
 void sept_node_fill(struct sept_mirror *m, struct sept_node *node, enum page_level level,
 		    enum mirror_state state, hpa_t frame)
 {
 	for (unsigned i = 0; i < SEPT_ENTRIES; i++) {
 		mirror_entry_t e = mirror_entry(state, hpa_add(frame, i * level_size(level)));
-		uint64_t expected = MIRROR_FREE;
 
-		/* In a kept node a late claim is given up as soon as it sees the entry above.
-		 */
-		while (!atomic_compare_exchange_strong(&node->entry[i], &expected, e.raw)) {
-			hw_pause();
-			expected = MIRROR_FREE;
-		}
+		replace(&node->entry[i], (mirror_entry_t){MIRROR_FREE}, e);
 		count(m, level, e, +1);
 	}
+}
+
+void sept_commit_leaf(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t leaf)
+{
+	struct sept_node *node = sept_child(slot);
+
+	for (unsigned i = 0; i < SEPT_ENTRIES; i++) {
+		mirror_entry_t e = {atomic_load(&node->entry[i]) & ~MIRROR_BUSY};
+
+		replace(&node->entry[i], e, (mirror_entry_t){MIRROR_FREE});
+		count(m, slot.level - 1, e, -1);
+	}
+	sept_commit(m, slot, leaf);
 }
 
 void sept_commit_no_table(struct sept_mirror *m, struct sept_slot slot)

@@ -22,6 +22,7 @@ enum mirror_state {
 	MIRROR_FREE,
 	MIRROR_TABLE,         /* frame: the Secure EPT page below */
 	MIRROR_TABLE_BLOCKED, /* an empty one, after RANGE.BLOCK: on its way out */
+	MIRROR_TABLE_MERGING, /* a full one, after RANGE.BLOCK: about to become one leaf */
 	MIRROR_MAPPED,        /* PAGE.ADD */
 	MIRROR_PENDING,       /* PAGE.AUG; pending or accepted */
 	MIRROR_BLOCKED,       /* leaf, after RANGE.BLOCK */
@@ -53,7 +54,7 @@ static inline hpa_t mirror_frame_of(mirror_entry_t e) { return hpa(e.raw & MIRRO
 static inline bool mirror_is_busy(mirror_entry_t e) { return e.raw & MIRROR_BUSY; }
 static inline bool mirror_is_table(mirror_entry_t e)
 {
-	return mirror_state_of(e) == MIRROR_TABLE || mirror_state_of(e) == MIRROR_TABLE_BLOCKED;
+	return mirror_state_of(e) >= MIRROR_TABLE && mirror_state_of(e) <= MIRROR_TABLE_MERGING;
 }
 static inline bool mirror_is_leaf(mirror_entry_t e)
 {
@@ -99,16 +100,18 @@ mirror_entry_t sept_read(struct sept_slot slot);
 
 /*
  * Marks the entry busy if it still is `expected` and not busy. STATUS_BUSY: somebody else
- * is at it or changed it; nothing happened.
- */
-MUST_CHECK enum status sept_claim(struct sept_slot slot, mirror_entry_t expected);
-
-/*
- * Claims the free entry of a 4K page. In a node whose Secure EPT page goes or went meanwhile
- * the claim is given up: STATUS_BUSY. Who takes a page out claims the entry above, then looks
+ * is at it or changed it; nothing happened. In a node whose Secure EPT page goes or went
+ * meanwhile the claim is given up, too: who takes a page out claims the entry above, then looks
  * at those below; here it is the other way round.
  */
-MUST_CHECK enum status sept_claim_free(const struct sept_mirror *m, struct sept_slot slot);
+MUST_CHECK enum status sept_claim(const struct sept_mirror *m, struct sept_slot slot,
+				  mirror_entry_t expected);
+
+/* The same where nobody else walks the mirror: slot.base and the entries above do not count. */
+MUST_CHECK enum status sept_claim_alone(struct sept_slot slot, mirror_entry_t expected);
+
+/* Is the slot's node still the one that a walk to its GPA meets? */
+bool sept_is_current(const struct sept_mirror *m, struct sept_slot slot);
 
 /* Ends a claim: the entry becomes `value`; the counts follow. */
 void sept_commit(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t value);
@@ -129,6 +132,16 @@ void sept_node_fill(struct sept_mirror *m, struct sept_node *node, enum page_lev
 
 /* Are all entries of the node below free and unclaimed? The slot is claimed. */
 bool sept_is_empty(struct sept_slot slot);
+
+/*
+ * Could one leaf take the place of the node below? True if all entries are leaves, neither
+ * blocked nor claimed, of ascending frames from an aligned one. *leaf is what it would be;
+ * *last_pending is the last entry that is not known to be accepted, or SEPT_ENTRIES.
+ */
+bool sept_is_whole(struct sept_slot slot, mirror_entry_t *leaf, unsigned *last_pending);
+
+/* Ends a claim of a table that is whole: it becomes that leaf, the node below is kept, free. */
+void sept_commit_leaf(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t leaf);
 
 /*
  * Ends a claim of a MIRROR_TABLE entry: the entry becomes free, the empty node below goes.

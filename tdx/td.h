@@ -195,6 +195,16 @@ MUST_CHECK enum status td_mark_private(struct td *td, gpa_t at, uint64_t size);
  */
 MUST_CHECK enum status td_drop_tables(struct td *td, gpa_t at, uint64_t size);
 
+/*
+ * 512 pages of the level below in the 2M or 1G region become one, two halves as above. begin
+ * blocks the table if the host knows of nothing against it. NOT_FOUND: the region cannot be
+ * promoted as it is; BUSY: not yet, come again. commit: OK, promoted; NOT_FOUND: the module
+ * refused, all is as before; BUSY: kick the vCPUs and repeat. Between the halves the range is
+ * not accessible, and whoever meets it (a fault, an unmap) ends the promotion.
+ */
+MUST_CHECK enum status td_promote_begin(struct td *td, gpa_t region, enum page_level level);
+MUST_CHECK enum status td_promote_commit(struct td *td, gpa_t region, enum page_level level);
+
 /* Drops what is between begin and commit: unblocks, everything private as before. BUSY as
  * above. */
 MUST_CHECK enum status td_unmap_private_cancel(struct td *td);

@@ -19,6 +19,23 @@ mirror_entry_t td_sept_settle(struct sept_slot slot)
 	return e;
 }
 
+enum status td_sept_locate(struct td *td, gpa_t at, struct sept_slot *slot, mirror_entry_t *e)
+{
+	enum status s = STATUS_OK;
+
+	/* The second look is at what the promotion made of it. */
+	for (unsigned look = 0; look < 2 && !s; look++) {
+		*slot = sept_find(&td->sept, at, LEVEL_4K);
+		*e = td_sept_settle(*slot);
+		if (mirror_is_busy(*e))
+			return STATUS_BUSY;
+		if (mirror_state_of(*e) != MIRROR_TABLE_MERGING)
+			return sept_is_current(&td->sept, *slot) ? STATUS_OK : STATUS_BUSY;
+		s = td_promote_finish(td, *slot);
+	}
+	return s ? s : STATUS_BUSY;
+}
+
 static bool is_blocked(mirror_entry_t e)
 {
 	return mirror_state_of(e) == MIRROR_BLOCKED ||
@@ -39,26 +56,64 @@ static mirror_entry_t unblocked(mirror_entry_t e)
 			    mirror_frame_of(e));
 }
 
-enum status td_block(struct td *td, struct sept_slot slot)
+enum status td_refused(struct td *td, struct sept_slot slot, mirror_entry_t e, tdx_status_t s,
+		       const char *what)
+{
+	sept_commit(&td->sept, slot, e);
+	return tdx_code(s) == TDX_TLB_TRACKING_NOT_DONE ? STATUS_BUSY : td_fail(td, s, what);
+}
+
+enum status td_block_claimed(struct td *td, struct sept_slot slot, mirror_entry_t e,
+			     mirror_entry_t to)
 {
 	struct tdx_retry retry = {0};
-	mirror_entry_t e = td_sept_settle(slot);
 	tdx_status_t s;
 
-	if (!mirror_is_leaf(e) || is_blocked(e))
-		return STATUS_OK;
-	if (sept_claim(slot, e))
-		return STATUS_BUSY;
 	do {
 		s = tdh_mem_range_block(td->tdr, slot.base, slot.level);
 	} while (td_retry(td, &retry, s));
-	if (tdx_is_error(s)) {
-		sept_commit(&td->sept, slot, e);
-		return td_fail(td, s, "block");
-	}
+	if (tdx_is_error(s))
+		return td_refused(td, slot, e, s, "block");
 	atomic_store(&td->must_track, true);
-	sept_commit(&td->sept, slot, blocked(e));
+	sept_commit(&td->sept, slot, to);
 	return STATUS_OK;
+}
+
+enum status td_unblock_claimed(struct td *td, struct sept_slot slot, mirror_entry_t e,
+			       mirror_entry_t to)
+{
+	struct tdx_retry retry = {0};
+	tdx_status_t s;
+
+	do {
+		s = tdh_mem_range_unblock(td->tdr, slot.base, slot.level);
+	} while (td_retry(td, &retry, s));
+	if (tdx_is_error(s))
+		return td_refused(td, slot, e, s, "unblock");
+	sept_commit(&td->sept, slot, to);
+	return STATUS_OK;
+}
+
+enum status td_block(struct td *td, struct sept_slot slot)
+{
+	mirror_entry_t e = td_sept_settle(slot);
+
+	if (!mirror_is_leaf(e) || is_blocked(e))
+		return STATUS_OK;
+	if (sept_claim(&td->sept, slot, e))
+		return STATUS_BUSY;
+	return td_block_claimed(td, slot, e, blocked(e));
+}
+
+enum status td_unblock(struct td *td, struct sept_slot slot)
+{
+	mirror_entry_t e = td_sept_settle(slot);
+
+	if (!is_blocked(e))
+		return mirror_is_busy(e) ? STATUS_BUSY : STATUS_OK;
+	if (sept_claim(&td->sept, slot, e))
+		return STATUS_BUSY;
+	return td_unblock_claimed(td, slot, e, unblocked(e));
 }
 
 /*
@@ -82,28 +137,6 @@ enum status td_track(struct td *td)
 	if (tdx_code(s) == TDX_PREVIOUS_TLB_EPOCH_BUSY)
 		return STATUS_BUSY;
 	return td_fail(td, s, "track");
-}
-
-enum status td_unblock(struct td *td, struct sept_slot slot)
-{
-	struct tdx_retry retry = {0};
-	mirror_entry_t e = td_sept_settle(slot);
-	tdx_status_t s;
-
-	if (!is_blocked(e))
-		return mirror_is_busy(e) ? STATUS_BUSY : STATUS_OK;
-	if (sept_claim(slot, e))
-		return STATUS_BUSY;
-	do {
-		s = tdh_mem_range_unblock(td->tdr, slot.base, slot.level);
-	} while (td_retry(td, &retry, s));
-	if (tdx_is_error(s)) {
-		sept_commit(&td->sept, slot, e);
-		return tdx_code(s) == TDX_TLB_TRACKING_NOT_DONE ? STATUS_BUSY
-								: td_fail(td, s, "unblock");
-	}
-	sept_commit(&td->sept, slot, unblocked(e));
-	return STATUS_OK;
 }
 
 /* With interrupts on, one that stays pending would restart the leaf for ever. */
@@ -130,7 +163,7 @@ enum status td_demote_blocked(struct td *td, struct sept_slot slot)
 
 	if (!is_blocked(e))
 		return mirror_is_busy(e) ? STATUS_BUSY : STATUS_OK;
-	if (sept_claim(slot, e))
+	if (sept_claim(&td->sept, slot, e))
 		return STATUS_BUSY;
 	node = sept_node_alloc(slot);
 	st = node ? td_frame_take(LEVEL_4K, FRAME_SEPT, &page) : STATUS_NO_MEMORY;
@@ -143,9 +176,7 @@ enum status td_demote_blocked(struct td *td, struct sept_slot slot)
 	if (tdx_is_error(s)) {
 		frame_free(page, PAGE_SIZE); /* a refused page is not consumed */
 		sept_node_free(slot, node);
-		sept_commit(&td->sept, slot, e);
-		return tdx_code(s) == TDX_TLB_TRACKING_NOT_DONE ? STATUS_BUSY
-								: td_fail(td, s, "demote");
+		return td_refused(td, slot, e, s, "demote");
 	}
 	sept_node_fill(&td->sept, node, slot.level - 1, mirror_state_of(unblocked(e)),
 		       mirror_frame_of(e));
@@ -157,25 +188,21 @@ enum status td_demote_blocked(struct td *td, struct sept_slot slot)
 
 static enum status block_table(struct td *td, struct sept_slot slot, mirror_entry_t e)
 {
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
-
-	if (sept_claim(slot, e))
+	if (sept_claim(&td->sept, slot, e))
 		return STATUS_BUSY;
 	if (!sept_is_empty(slot)) {
 		sept_commit(&td->sept, slot, e);
 		return STATUS_EXISTS;
 	}
-	do {
-		s = tdh_mem_range_block(td->tdr, slot.base, slot.level);
-	} while (td_retry(td, &retry, s));
-	if (tdx_is_error(s)) {
-		sept_commit(&td->sept, slot, e);
-		return td_fail(td, s, "block of a Secure EPT page");
-	}
-	atomic_store(&td->must_track, true);
-	sept_commit(&td->sept, slot, mirror_entry(MIRROR_TABLE_BLOCKED, mirror_frame_of(e)));
-	return STATUS_OK;
+	return td_block_claimed(td, slot, e,
+				mirror_entry(MIRROR_TABLE_BLOCKED, mirror_frame_of(e)));
+}
+
+void td_returned_put_table(struct td *td, struct td_returned *r, hpa_t page)
+{
+	/* Until its lines are written back it is memory of the TD like any other. */
+	frame_set_owner(page, PAGE_SIZE, FRAME_TD_PRIVATE);
+	td_returned_put(td, r, page, PAGE_SIZE);
 }
 
 static enum status remove_blocked_table(struct td *td, struct sept_slot slot)
@@ -190,7 +217,7 @@ static enum status remove_blocked_table(struct td *td, struct sept_slot slot)
 	record = td_returned_alloc();
 	if (!record)
 		return STATUS_NO_MEMORY;
-	if (sept_claim(slot, e)) {
+	if (sept_claim(&td->sept, slot, e)) {
 		td_returned_free(record);
 		return STATUS_BUSY;
 	}
@@ -199,15 +226,10 @@ static enum status remove_blocked_table(struct td *td, struct sept_slot slot)
 	} while (td_retry(td, &retry, s));
 	if (tdx_is_error(s)) {
 		td_returned_free(record);
-		sept_commit(&td->sept, slot, e);
-		return tdx_code(s) == TDX_TLB_TRACKING_NOT_DONE
-			       ? STATUS_BUSY
-			       : td_fail(td, s, "removal of a Secure EPT page");
+		return td_refused(td, slot, e, s, "removal of a Secure EPT page");
 	}
 	sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
-	/* Until its lines are written back it is memory of the TD like any other. */
-	frame_set_owner(mirror_frame_of(e), PAGE_SIZE, FRAME_TD_PRIVATE);
-	td_returned_put(td, record, mirror_frame_of(e), PAGE_SIZE);
+	td_returned_put_table(td, record, mirror_frame_of(e));
 	return STATUS_OK;
 }
 

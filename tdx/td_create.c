@@ -269,7 +269,7 @@ enum status td_add_measured_page(struct td *td, gpa_t at, const void *source)
 		return STATUS_BAD_ARG;
 	st = td_sept_reach(td, at, LEVEL_4K, &slot);
 	if (!st)
-		st = sept_claim(slot, mirror_entry(MIRROR_FREE, hpa(0)));
+		st = sept_claim(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
 	if (st)
 		return st == STATUS_BUSY ? STATUS_EXISTS : st;
 	st = td_take_private(td, slot, &frame);

@@ -76,7 +76,7 @@ static enum status add_table(struct td *td, struct sept_slot slot)
 	tdx_status_t s;
 	hpa_t page;
 
-	if (sept_claim(slot, free_entry))
+	if (sept_claim(&td->sept, slot, free_entry))
 		return STATUS_BUSY;
 	node = sept_node_alloc(slot);
 	st = node ? take_frame(td, LEVEL_4K, FRAME_SEPT, &page) : STATUS_NO_MEMORY;
@@ -120,6 +120,8 @@ enum status td_sept_reach(struct td *td, gpa_t at, enum page_level level,
 			s = add_table(td, *slot);
 		else if (mirror_state_of(e) == MIRROR_TABLE_BLOCKED)
 			s = td_remove_table(td, *slot);
+		else if (mirror_state_of(e) == MIRROR_TABLE_MERGING)
+			s = td_promote_finish(td, *slot);
 		if (s && s != STATUS_BUSY)
 			return s;
 	}
@@ -140,7 +142,7 @@ static enum status install(struct td *td, gpa_t at, enum page_level level)
 		return st;
 	if (mirror_state_of(td_sept_settle(slot)) != MIRROR_FREE)
 		return STATUS_EXISTS;
-	if (sept_claim_free(&td->sept, slot))
+	if (sept_claim(&td->sept, slot, free_entry))
 		return STATUS_BUSY;
 	/* Only now: an unmap that began before the claim is seen here, a later one sees the
 	 * claim. */
@@ -259,6 +261,12 @@ enum status td_populate(struct td *td, gpa_t at, uint64_t size)
 	return STATUS_OK;
 }
 
+/* What is 1G was accepted before it became so. */
+static bool must_split(struct sept_slot slot, enum page_level limit)
+{
+	return slot.level == LEVEL_2M && slot.level > limit;
+}
+
 /* The guest accepts 4K where a 2M page is pending: it gets 512 of 4K. */
 static enum status split_pending(struct td *td, struct sept_slot slot)
 {
@@ -276,7 +284,7 @@ static enum status finish_block(struct td *td, struct sept_slot slot, enum page_
 
 	if (s)
 		return s;
-	return slot.level > limit ? td_demote_blocked(td, slot) : td_unblock(td, slot);
+	return must_split(slot, limit) ? td_demote_blocked(td, slot) : td_unblock(td, slot);
 }
 
 /* 2M around the fault where that is legal, wanted and there is a frame; else the one page. */
@@ -297,6 +305,7 @@ enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level limit)
 	struct sept_slot slot;
 	mirror_entry_t e;
 	enum page_level uniform;
+	enum status s;
 
 	if (td->is_dead)
 		return STATUS_BAD_STATE;
@@ -307,21 +316,21 @@ enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level limit)
 		return STATUS_BUSY;
 	if (gpa_map_lookup(&td->map, at, &uniform) == GPA_SHARED)
 		return STATUS_BAD_ARG;
-	slot = sept_find(&td->sept, at, LEVEL_4K);
-	e = td_sept_settle(slot);
-	if (mirror_is_busy(e))
-		return STATUS_BUSY;
+	s = td_sept_locate(td, at, &slot, &e);
+	if (s)
+		return s;
 	switch (mirror_state_of(e)) {
 	case MIRROR_BLOCKED:
 	case MIRROR_PENDING_BLOCKED:
 		return finish_block(td, slot, limit);
 	case MIRROR_PENDING:
-		return slot.level > limit ? split_pending(td, slot) : STATUS_OK;
+		return must_split(slot, limit) ? split_pending(td, slot) : STATUS_OK;
 	case MIRROR_MAPPED:
 		return STATUS_OK;
 	case MIRROR_FREE:
 	case MIRROR_TABLE:
 	case MIRROR_TABLE_BLOCKED:
+	case MIRROR_TABLE_MERGING:
 		break;
 	}
 	return install_missing(td, at, limit);

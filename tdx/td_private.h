@@ -47,6 +47,8 @@ void td_frame_return(hpa_t at, uint64_t size);
 struct td_returned *td_returned_alloc(void);
 void td_returned_free(struct td_returned *r);
 void td_returned_put(struct td *td, struct td_returned *r, hpa_t frame, uint64_t size);
+/* The same for a Secure EPT page. */
+void td_returned_put_table(struct td *td, struct td_returned *r, hpa_t page);
 
 /* td_write_back() by PAGE.WBINVD alone, which asks nothing of other CPUs: of all that waits. */
 MUST_CHECK enum status td_returned_collect(struct td *td);
@@ -77,6 +79,26 @@ MUST_CHECK enum status td_sept_reach(struct td *td, gpa_t at, enum page_level le
  * not end. */
 mirror_entry_t td_sept_settle(struct sept_slot slot);
 
+/*
+ * The lowest entry for `at` and its value, not busy; ends a promotion that was left half way.
+ * STATUS_BUSY: it is changing, or that cannot end before vCPUs were kicked.
+ */
+MUST_CHECK enum status td_sept_locate(struct td *td, gpa_t at, struct sept_slot *slot,
+				      mirror_entry_t *e);
+
+/*
+ * Ends the claim of an entry whose change the module refused: it is `e` as before. STATUS_BUSY:
+ * not tracked yet, or contention; else the TD dies.
+ */
+MUST_CHECK enum status td_refused(struct td *td, struct sept_slot slot, mirror_entry_t e,
+				  tdx_status_t s, const char *what);
+
+/* RANGE.BLOCK and its opposite of a claimed entry, which is `to` then, or `e` if refused. */
+MUST_CHECK enum status td_block_claimed(struct td *td, struct sept_slot slot, mirror_entry_t e,
+					mirror_entry_t to);
+MUST_CHECK enum status td_unblock_claimed(struct td *td, struct sept_slot slot,
+					  mirror_entry_t e, mirror_entry_t to);
+
 /* BLOCKs a present leaf; no-op if it is. Tracking is the caller's, by td_track(). STATUS_BUSY.
  */
 MUST_CHECK enum status td_block(struct td *td, struct sept_slot slot);
@@ -88,8 +110,8 @@ MUST_CHECK enum status td_unblock(struct td *td, struct sept_slot slot);
  * run. */
 MUST_CHECK enum status td_track(struct td *td);
 
-/* Splits a blocked leaf of 2M into 512. STATUS_BUSY: not tracked, or vCPUs of the old epoch
- * run. */
+/* Splits a blocked leaf of 2M or 1G into 512. STATUS_BUSY: not tracked, or vCPUs of the old
+ * epoch run. */
 MUST_CHECK enum status td_demote_blocked(struct td *td, struct sept_slot slot);
 
 /*
@@ -98,6 +120,12 @@ MUST_CHECK enum status td_demote_blocked(struct td *td, struct sept_slot slot);
  * can be mapped there until it is repeated. STATUS_NO_MEMORY.
  */
 MUST_CHECK enum status td_remove_table(struct td *td, struct sept_slot slot);
+
+/*
+ * Ends the promotion of a MIRROR_TABLE_MERGING entry, by a leaf or, if the module refuses that,
+ * by the table as it was; no-op without one. STATUS_BUSY: vCPUs have to be kicked first.
+ */
+MUST_CHECK enum status td_promote_finish(struct td *td, struct sept_slot slot);
 
 /* TD_PARAMS from what the operator, the CPU and the module want. STATUS_BAD_ARG was logged. */
 MUST_CHECK enum status td_params_build(struct td *td, struct tdx_td_params *out);

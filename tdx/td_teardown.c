@@ -228,7 +228,7 @@ static bool reclaim_entry(struct td *td, struct sept_slot slot, unsigned *budget
 		return false;
 	charge(budget, is_table ? LEVEL_4K : slot.level);
 	reclaim(td, mirror_frame_of(e), is_table ? LEVEL_4K : slot.level);
-	if (sept_claim(slot, e))
+	if (sept_claim_alone(slot, e))
 		return false;
 	if (is_table)
 		sept_commit_no_table(&td->sept, slot);

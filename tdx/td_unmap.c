@@ -29,53 +29,72 @@ static bool unmap_is_claimed(const struct td *td, gpa_t at, uint64_t size)
 
 static void unmap_release(struct td *td) { atomic_store(&td->unmap_size, 0); }
 
-/* The leaf that `edge` cuts through, if any. */
-static bool cut_leaf(struct td *td, uint64_t edge, struct sept_slot *slot)
+typedef enum status (*leaf_fn)(struct td *td, struct sept_slot slot);
+
+/* Calls `step` for the leaf that `edge` cuts through, if any. */
+static enum status at_edge(struct td *td, gpa_t edge, leaf_fn step)
 {
-	*slot = sept_find(&td->sept, gpa(edge), LEVEL_4K);
-	return slot->base.raw != edge && mirror_is_leaf(td_sept_settle(*slot));
+	struct sept_slot slot;
+	mirror_entry_t e;
+	enum status s = td_sept_locate(td, edge, &slot, &e);
+
+	if (s || slot.base.raw == edge.raw || !mirror_is_leaf(e))
+		return s;
+	return step(td, slot);
 }
 
-/* Both edges cost one TRACK. */
-static enum status demote_edges(struct td *td, gpa_t at, uint64_t end)
+static enum status at_edges(struct td *td, gpa_t at, gpa_t end, leaf_fn step)
 {
-	const uint64_t edges[] = {at.raw, end};
-	struct sept_slot slot;
+	enum status s = at_edge(td, at, step);
+
+	return s ? s : at_edge(td, end, step);
+}
+
+/* 1G to 2M, then 2M to 4K; both edges cost one TRACK each. */
+static enum status demote_edges(struct td *td, gpa_t at, gpa_t end)
+{
 	enum status s = STATUS_OK;
 
-	for (unsigned i = 0; i < 2 && !s; i++)
-		if (cut_leaf(td, edges[i], &slot))
-			s = td_block(td, slot);
-	if (!s)
-		s = td_track(td);
-	for (unsigned i = 0; i < 2 && !s; i++)
-		if (cut_leaf(td, edges[i], &slot))
-			s = td_demote_blocked(td, slot);
-	/* A fault beside the range may have unblocked a page first: whole it must not go. */
-	for (unsigned i = 0; i < 2 && !s; i++)
-		if (cut_leaf(td, edges[i], &slot))
-			s = STATUS_BUSY;
+	for (enum page_level level = LEVEL_1G; level > LEVEL_4K && !s; level--) {
+		s = at_edges(td, at, end, td_block);
+		if (!s)
+			s = td_track(td);
+		if (!s)
+			s = at_edges(td, at, end, td_demote_blocked);
+	}
 	return s;
 }
 
 /* Calls `step` for every leaf of the range. */
-static enum status each_leaf(struct td *td, gpa_t at, gpa_t end,
-			     enum status (*step)(struct td *td, struct sept_slot slot))
+static enum status each_leaf(struct td *td, gpa_t at, gpa_t end, leaf_fn step)
 {
 	while (at.raw < end.raw) {
-		struct sept_slot slot = sept_find(&td->sept, at, LEVEL_4K);
-		mirror_entry_t e = td_sept_settle(slot);
-		enum status s = STATUS_OK;
+		struct sept_slot slot;
+		mirror_entry_t e;
+		enum status s = td_sept_locate(td, at, &slot, &e);
 
-		if (mirror_is_busy(e))
-			return STATUS_BUSY;
-		if (mirror_is_leaf(e))
+		if (!s && mirror_is_leaf(e))
 			s = step(td, slot);
 		if (s)
 			return s;
 		at = gpa_add(slot.base, level_size(slot.level));
 	}
 	return STATUS_OK;
+}
+
+/* Is a part of the page outside the range? Whole it must not go then. */
+static bool is_cut(const struct td *td, struct sept_slot slot)
+{
+	uint64_t base = atomic_load(&td->unmap_base);
+
+	return slot.base.raw < base ||
+	       slot.base.raw + level_size(slot.level) > base + atomic_load(&td->unmap_size);
+}
+
+/* A fault beside the range may have unblocked a page before it was split. */
+static enum status block_leaf(struct td *td, struct sept_slot slot)
+{
+	return is_cut(td, slot) ? STATUS_BUSY : td_block(td, slot);
 }
 
 enum status td_unmap_private_begin(struct td *td, gpa_t at, uint64_t size)
@@ -91,9 +110,9 @@ enum status td_unmap_private_begin(struct td *td, gpa_t at, uint64_t size)
 	s = unmap_claim(td, at, size);
 	if (s)
 		return s;
-	s = demote_edges(td, at, end.raw);
+	s = demote_edges(td, at, end);
 	if (!s)
-		s = each_leaf(td, at, end, td_block);
+		s = each_leaf(td, at, end, block_leaf);
 	if (!s)
 		s = td_track(td);
 	/* BUSY keeps what was done for the repetition; no memory for a demotion undoes it. */
@@ -109,13 +128,13 @@ static enum status remove_leaf(struct td *td, struct sept_slot slot)
 	struct td_returned *record;
 	tdx_status_t s;
 
-	if (mirror_state_of(e) != MIRROR_BLOCKED &&
-	    mirror_state_of(e) != MIRROR_PENDING_BLOCKED)
+	if (is_cut(td, slot) || (mirror_state_of(e) != MIRROR_BLOCKED &&
+				 mirror_state_of(e) != MIRROR_PENDING_BLOCKED))
 		return STATUS_BUSY;
 	record = td_returned_alloc();
 	if (!record)
 		return STATUS_NO_MEMORY;
-	if (sept_claim(slot, e)) {
+	if (sept_claim(&td->sept, slot, e)) {
 		td_returned_free(record);
 		return STATUS_BUSY;
 	}
@@ -124,9 +143,7 @@ static enum status remove_leaf(struct td *td, struct sept_slot slot)
 	} while (td_retry(td, &retry, s));
 	if (tdx_is_error(s)) {
 		td_returned_free(record);
-		sept_commit(&td->sept, slot, e);
-		return tdx_code(s) == TDX_TLB_TRACKING_NOT_DONE ? STATUS_BUSY
-								: td_fail(td, s, "remove");
+		return td_refused(td, slot, e, s, "remove");
 	}
 	sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
 	td_returned_put(td, record, mirror_frame_of(e), level_size(slot.level));
@@ -145,7 +162,7 @@ enum status td_unmap_private_commit(struct td *td, gpa_t at, uint64_t size)
 	s = gpa_map_set(&td->map, at, size, GPA_SHARED);
 	/* A fault that was under way at begin may have undone a block since: once more. */
 	if (!s)
-		s = each_leaf(td, at, gpa_add(at, size), td_block);
+		s = each_leaf(td, at, gpa_add(at, size), block_leaf);
 	if (!s)
 		s = td_track(td);
 	if (!s)
@@ -177,8 +194,7 @@ enum status td_mark_private(struct td *td, gpa_t at, uint64_t size)
 {
 	if (!td_is_ram(td, at, size))
 		return STATUS_BAD_ARG;
-	if (atomic_load(&td->unmap_size) && at.raw < td->unmap_base + td->unmap_size &&
-	    td->unmap_base < at.raw + size)
+	if (td_is_unmapping(td, at, size))
 		return STATUS_BUSY;
 	return gpa_map_set(&td->map, at, size, GPA_PRIVATE);
 }

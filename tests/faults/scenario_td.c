@@ -2,6 +2,7 @@
 /* A TD as mechanism: the steps of a life one by one, on several CPUs, beside another TD. */
 #include <string.h>
 
+#include "guest-abi/ghci.h"
 #include "guest-abi/tdboot.h"
 #include "mm/phys.h"
 #include "tdx/module.h"
@@ -12,11 +13,13 @@
 #include "tests/faults/site.h"
 #include "tests/hosted/hosted.h"
 #include "tests/unit/test.h"
+#include "vmx/exit.h"
 
 #define RAM          (8 * SIZE_2M)
 #define VCPUS        2U
 #define BUSY_TRIES   4U
 #define RETIRE_TRIES 3U
+#define CODE_64      0xa09bU
 
 struct life {
 	struct td td;
@@ -116,6 +119,37 @@ static enum status migrate(struct life *l)
 	return s ? s : enter_on(l, 0, 3);
 }
 
+/* The guest of vCPU 0 accepts the 2M at `accept_at` on its next entry; 0 = nothing. */
+static uint64_t accept_at;
+static bool is_accepted;
+
+static void guest(unsigned cpu, struct tdx_vcpu_view *vcpu, struct tdx_exit *exit)
+{
+	uint64_t *gpr = vcpu->state->gpr;
+
+	(void)cpu;
+	if (!accept_at)
+		return;
+	is_accepted = gpr[TDX_RCX] == (accept_at | LEVEL_2M) && gpr[TDX_RAX] == 0;
+	if (is_accepted)
+		return;
+	vcpu->state->segment[TDX_CS].access_rights = CODE_64;
+	gpr[TDX_RAX] = TDG_MEM_PAGE_ACCEPT;
+	gpr[TDX_RCX] = accept_at | LEVEL_2M;
+	exit->reason = EXIT_TDCALL;
+}
+
+static enum status accept_large(struct life *l)
+{
+	enum status s;
+
+	accept_at = RAM - SIZE_2M;
+	is_accepted = false;
+	s = enter_on(l, 0, 0);
+	accept_at = 0;
+	return !s && !is_accepted ? STATUS_BUSY : s;
+}
+
 static enum status fault_at(struct life *l, uint64_t at, enum page_level level)
 {
 	return td_resolve_fault(&l->td, gpa(at), level);
@@ -123,6 +157,14 @@ static enum status fault_at(struct life *l, uint64_t at, enum page_level level)
 
 static enum status fault_large(struct life *l) { return fault_at(l, RAM - SIZE_4K, LEVEL_2M); }
 static enum status split(struct life *l) { return fault_at(l, RAM - SIZE_4K, LEVEL_4K); }
+
+/* A promotion that was refused is undone: the same as before it. */
+static enum status promote(struct life *l)
+{
+	enum status s = td_promote_begin(&l->td, gpa(RAM - SIZE_2M), LEVEL_2M);
+
+	return s ? s : td_promote_commit(&l->td, gpa(RAM - SIZE_2M), LEVEL_2M);
+}
 
 static enum status unmap(struct life *l, uint64_t at, uint64_t size)
 {
@@ -184,7 +226,9 @@ static const struct {
 	{"enter", enter_first},
 	{"enter on cpu1", enter_second},
 	{"fault", fault_large},
+	{"accept", accept_large},
 	{"split", split},
+	{"promote", promote},
 	{"enter before unmap", enter_first},
 	{"unmap", unmap_whole},
 	{"unmap with edges", unmap_cut},
@@ -295,6 +339,7 @@ static void prepare(void)
 	EXPECT_EQ(frame_alloc_range(2 * PAGE_SIZE, PAGE_SIZE, hpa(0), hpa(UINT64_MAX),
 				    FRAME_SHARED, &shared),
 		  STATUS_OK);
+	hosted_set_guest(guest);
 	before = check_stock_take();
 	EXPECT_EQ(create(&other), STATUS_OK);
 	EXPECT_EQ(add_first(&other), STATUS_OK);

@@ -16,6 +16,7 @@ static bool state_agrees(enum mirror_state mirror, unsigned module)
 	case MIRROR_TABLE:
 		return module == SEPT_NL_MAPPED;
 	case MIRROR_TABLE_BLOCKED:
+	case MIRROR_TABLE_MERGING:
 		return module == SEPT_NL_BLOCKED;
 	case MIRROR_MAPPED:
 		return module == SEPT_MAPPED;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/hw.h"
 #include "core/oncpu.h"
 #include "guest-abi/ghci.h"
 #include "mm/phys.h"
@@ -45,6 +46,29 @@ static uint64_t load(uint64_t hpa_raw)
 static void store(uint64_t hpa_raw, uint64_t value)
 {
 	memcpy(phys_ptr(hpa(hpa_raw)), &value, sizeof(value));
+}
+
+/*
+ * The entry of a page, also below a table that is about to become one leaf. There it is free
+ * only for the moment in which the one takes the place of the other.
+ */
+static mirror_entry_t find_entry(const struct tenant *t, gpa_t at, struct sept_slot *slot)
+{
+	mirror_entry_t e;
+
+	for (;;) {
+		*slot = sept_find(&t->td.sept, at, LEVEL_4K);
+		if (mirror_state_of(sept_read(*slot)) != MIRROR_TABLE_MERGING)
+			return sept_read(*slot);
+		*slot = (struct sept_slot){.node = sept_child(*slot),
+					   .index = (unsigned)(at.raw / SIZE_4K % SEPT_ENTRIES),
+					   .level = LEVEL_4K,
+					   .base = at};
+		e = sept_read(*slot);
+		if (mirror_state_of(e) != MIRROR_FREE)
+			return e;
+		hw_pause();
+	}
 }
 
 static unsigned long long gpa_of(const struct tenant *t, uint32_t page)
@@ -240,8 +264,8 @@ static void check_tlb(struct tenant *t)
 {
 	for (unsigned i = 0; i < lp.tlb.count; i++) {
 		gpa_t at = tenant_page_gpa(t, lp.tlb.entry[i].page);
-		struct sept_slot slot = sept_find(&t->td.sept, at, LEVEL_4K);
-		mirror_entry_t e = sept_read(slot);
+		struct sept_slot slot;
+		mirror_entry_t e = find_entry(t, at, &slot);
 		uint64_t frame = mirror_frame_of(e).raw + (at.raw - slot.base.raw);
 
 		if (!mirror_is_leaf(e) || frame != lp.tlb.entry[i].hpa ||
@@ -458,8 +482,7 @@ void guest_check_memory(struct tenant *t)
 
 		if (t->pages[page].state != PAGE_OWNED || t->pages[page].is_shared)
 			continue;
-		slot = sept_find(&t->td.sept, at, LEVEL_4K);
-		e = sept_read(slot);
+		e = find_entry(t, at, &slot);
 		if (!mirror_is_leaf(e)) {
 			fail("TD %u: page %#llx, accepted and not given up, is gone (%s)",
 			     t->index, gpa_of(t, page), mirror_state_name(mirror_state_of(e)));

@@ -325,6 +325,8 @@ static const struct {
 	[OP_CANCEL] = {unmap_cancel, IN(LIVE), false},
 	[OP_MARK_PRIVATE] = {unmap_mark_private, IN(LIVE), false},
 	[OP_DROP_TABLES] = {unmap_drop_tables, IN(LIVE), false},
+	[OP_PROMOTE] = {unmap_promote, IN(LIVE) | IN(DYING), false},
+	[OP_PROMOTE_HALF] = {unmap_promote_half, IN(LIVE), false},
 	[OP_WRITE_BACK] = {write_back, ANY_TD, false},
 	[OP_FLUSH] = {host_flush_vcpu, LIVING, false},
 	[OP_PEEK] = {host_peek, LIVING, false},

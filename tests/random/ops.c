@@ -63,6 +63,8 @@ static const struct weight weights[GUESSES + 1][WEIGHTS_MAX] = {
 			{OP_CANCEL, 6},
 			{OP_MARK_PRIVATE, 16},
 			{OP_DROP_TABLES, 6},
+			{OP_PROMOTE, 14},
+			{OP_PROMOTE_HALF, 3},
 			{OP_WRITE_BACK, 6},
 			{OP_FLUSH, 14},
 			{OP_PEEK, 6},

@@ -20,6 +20,8 @@
 	X(CANCEL, "cancels the unmap of")                                                      \
 	X(MARK_PRIVATE, "makes private again in")                                              \
 	X(DROP_TABLES, "drops empty tables of")                                                \
+	X(PROMOTE, "promotes in")                                                              \
+	X(PROMOTE_HALF, "begins to promote in")                                                \
 	X(WRITE_BACK, "writes back for")                                                       \
 	X(FLUSH, "flushes a vCPU of")                                                          \
 	X(PEEK, "reads metadata of")                                                           \

@@ -259,3 +259,77 @@ void unmap_drop_tables(struct tenant *t, const struct op *op)
 	drop_tables(t, span.at, span.size);
 	give_token(t);
 }
+
+/* ---- Promotion ---- */
+
+#define PROMOTE_KICKS 4U
+
+static enum status begin_promote(struct tenant *t, gpa_t region)
+{
+	enum status s = td_promote_begin(&t->td, region, LEVEL_2M);
+
+	if (s == STATUS_OK)
+		say("2M at %#llx", (unsigned long long)region.raw);
+	expect(t, s, EXPECT(OK) | EXPECT(NOT_FOUND) | EXPECT(BUSY));
+	return s;
+}
+
+/* One that has begun ends, whatever it comes to. */
+static void commit_promote(struct tenant *t, gpa_t region)
+{
+	enum status s = STATUS_BUSY;
+
+	for (unsigned i = 0; i < PROMOTE_KICKS && s == STATUS_BUSY; i++) {
+		(void)kick_and_wait(t, true);
+		s = td_promote_commit(&t->td, region, LEVEL_2M);
+	}
+	expect(t, s, EXPECT(OK) | EXPECT(NOT_FOUND));
+}
+
+/* A page of 2M that is accepted is the best to be split and promoted again. True if it was. */
+static bool split(struct tenant *t, gpa_t region)
+{
+	struct sept_slot slot = sept_find(&t->td.sept, region, LEVEL_4K);
+
+	if (slot.level != LEVEL_2M || !mirror_is_leaf(sept_read(slot)))
+		return false;
+	expect_memory(t, td_resolve_fault(&t->td, region, LEVEL_4K), region, SIZE_2M);
+	return true;
+}
+
+/* The first region from a random one on that takes it. */
+static bool begin_somewhere(struct tenant *t, const struct op *op, gpa_t *region)
+{
+	uint32_t regions = (tenant_pages(t) + 511) / 512;
+	unsigned splits = op->b % 3;
+
+	for (uint32_t i = 0; i < regions; i++) {
+		uint32_t page = (op->a + i) % regions * 512;
+
+		*region = gpa(align_down(tenant_page_gpa(t, page).raw, SIZE_2M));
+		if (splits > 0 && split(t, *region))
+			splits--;
+		if (begin_promote(t, *region) == STATUS_OK)
+			return true;
+	}
+	return false;
+}
+
+void unmap_promote(struct tenant *t, const struct op *op)
+{
+	gpa_t region;
+
+	if (!take_token(t))
+		return;
+	if (begin_somewhere(t, op, &region))
+		commit_promote(t, region);
+	give_token(t);
+}
+
+/* Without the token: beside a conversion. */
+void unmap_promote_half(struct tenant *t, const struct op *op)
+{
+	gpa_t region;
+
+	(void)begin_somewhere(t, op, &region);
+}

@@ -554,7 +554,6 @@ TEST(tdx_td_unmap_leaves_alone_what_a_fault_beside_it_unblocks)
 	 */
 	hosted_inject(TDH_MEM_PAGE_DEMOTE, 1, 1, BUSY(TDR));
 	fake_set_wait_hook(fault_beside_once);
-	EXPECT_EQ(td_unmap_private_begin(&td, gpa(at), size), STATUS_BUSY);
 	EXPECT_EQ(td_unmap_private_begin(&td, gpa(at), size), STATUS_OK);
 	EXPECT_EQ(td_unmap_private_commit(&td, gpa(at), size), STATUS_OK);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 2 * 511 + 1);

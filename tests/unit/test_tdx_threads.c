@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "guest-abi/ghci.h"
 #include "mm/frame.h"
 #include "tdx/module.h"
 #include "tdx/td.h"
@@ -12,6 +13,7 @@
 #include "tests/hosted/hosted.h"
 #include "tests/hosted/mirror_check.h"
 #include "tests/unit/test.h"
+#include "vmx/exit.h"
 
 #define THREADS 4U
 #define RAM     (64 * SIZE_2M)
@@ -136,6 +138,94 @@ TEST_WITH_THREADS(tdx_threads_convert_in_parallel_and_the_mirror_agrees)
 	run_threads(convert_back_and_forth);
 	mirror_check(&td);
 	EXPECT_EQ(sept_present_bytes(&td.sept), RAM);
+	destroy();
+}
+
+/* ---- Promotion under faults ---- */
+
+#define REGIONS    8U
+#define PROMOTIONS 40U
+#define TRIES      100000U
+#define CODE_64    0xa09bU
+
+static struct td_vcpu vcpu;
+static uint64_t accept_at;
+static atomic_bool is_over;
+static atomic_uint promotions;
+
+/* Accepts all regions by 2M. */
+static void accepting_guest(unsigned cpu, struct tdx_vcpu_view *view, struct tdx_exit *exit)
+{
+	(void)cpu;
+	if (accept_at == REGIONS * SIZE_2M)
+		return;
+	view->state->segment[TDX_CS].access_rights = CODE_64;
+	view->state->gpr[TDX_RAX] = TDG_MEM_PAGE_ACCEPT;
+	view->state->gpr[TDX_RCX] = accept_at | LEVEL_2M;
+	exit->reason = EXIT_TDCALL;
+	accept_at += SIZE_2M;
+}
+
+static enum status split_region(gpa_t region)
+{
+	enum status s = STATUS_BUSY;
+
+	for (unsigned tries = 0; s == STATUS_BUSY && tries < TRIES; tries++)
+		s = td_resolve_fault(&td, region, LEVEL_4K);
+	return s;
+}
+
+/* A fault may have ended the promotion, or split the region again, before its own commit. */
+static void promote_region(gpa_t region)
+{
+	enum status s = STATUS_BUSY;
+
+	EXPECT_EQ(split_region(region), STATUS_OK);
+	for (unsigned tries = 0; s == STATUS_BUSY && tries < TRIES; tries++)
+		s = td_promote_begin(&td, region, LEVEL_2M);
+	if (s == STATUS_OK)
+		s = td_promote_commit(&td, region, LEVEL_2M);
+	EXPECT_TRUE(s == STATUS_OK || s == STATUS_NOT_FOUND || s == STATUS_BUSY);
+	atomic_fetch_add(&promotions, s == STATUS_OK);
+}
+
+static void *promote_or_fault(void *arg)
+{
+	unsigned seed = (unsigned)(uintptr_t)arg + 1;
+
+	(void)fake_set_this_cpu((unsigned)(uintptr_t)arg);
+	for (unsigned i = 0; arg == NULL && i < PROMOTIONS; i++) {
+		promote_region(gpa(i % REGIONS * SIZE_2M));
+		(void)sched_yield();
+	}
+	if (arg == NULL)
+		atomic_store(&is_over, true);
+	while (!atomic_load(&is_over)) {
+		gpa_t at = gpa((uint64_t)rand_r(&seed) % (REGIONS * 512) * SIZE_4K);
+		enum page_level limit = rand_r(&seed) % 64 == 0 ? LEVEL_4K : LEVEL_2M;
+		enum status s = td_resolve_fault(&td, at, limit);
+
+		EXPECT_TRUE(s == STATUS_OK || s == STATUS_BUSY);
+	}
+	return NULL;
+}
+
+TEST_WITH_THREADS(tdx_threads_fault_during_promotions_and_nothing_is_lost)
+{
+	struct vp_regs regs = {0};
+
+	create();
+	memset(&vcpu, 0, sizeof(vcpu));
+	EXPECT_EQ(td_vcpu_create(&td, &vcpu, 0), STATUS_OK);
+	EXPECT_EQ(td_populate(&td, gpa(0), RAM), STATUS_OK);
+	EXPECT_EQ(td_finalize(&td), STATUS_OK);
+	hosted_set_guest(accepting_guest);
+	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpu, &regs)), TDX_SUCCESS);
+	EXPECT_EQ(accept_at, REGIONS * SIZE_2M);
+	run_threads(promote_or_fault);
+	EXPECT_TRUE(promotions > 0);
+	EXPECT_EQ(sept_present_bytes(&td.sept), RAM);
+	mirror_check(&td);
 	destroy();
 }
 
