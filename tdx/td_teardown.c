@@ -187,18 +187,26 @@ static tdx_status_t reclaim_page(struct td *td, hpa_t page)
 	return s;
 }
 
-/* CACHE.WB has written all lines back: a reclaimed page needs its contents reset, no more. */
-static void reclaim(struct td *td, hpa_t page, enum page_level level)
+/* False: it is quarantined. */
+static bool take_back(struct td *td, hpa_t page, enum page_level level)
 {
 	atomic_fetch_add_explicit(&td->teardown_done, 1, memory_order_relaxed);
 	if (td->key_stage == TD_KEY_LOST) {
 		frame_set_owner(page, level_size(level), FRAME_QUARANTINED);
 		atomic_fetch_add(&td->quarantined_bytes, level_size(level));
-	} else if (tdx_is_error(reclaim_page(td, page))) {
-		td_frame_quarantine(td, page, level_size(level), "reclaim");
-	} else {
-		td_frame_return(page, level_size(level));
+		return false;
 	}
+	if (!tdx_is_error(reclaim_page(td, page)))
+		return true;
+	td_frame_quarantine(td, page, level_size(level), "reclaim");
+	return false;
+}
+
+/* CACHE.WB has written all lines back: a reclaimed page needs its contents reset, no more. */
+static void reclaim(struct td *td, hpa_t page, enum page_level level)
+{
+	if (take_back(td, page, level))
+		td_frame_return(page, level_size(level));
 }
 
 /* Resetting 2M takes its time: one such page is worth many of 4K, so that a step stays short.
@@ -289,14 +297,39 @@ static bool take_unit(struct td *td, uint64_t *unit)
 	return left != 0;
 }
 
+/*
+ * The unit's part of 1G: whoever comes first has the module give all of it back. The entry is
+ * free then, and keeps the frame for the others, of whom each resets its own part.
+ */
+static bool reclaim_part(struct td *td, struct sept_slot slot, gpa_t at, unsigned *budget)
+{
+	mirror_entry_t e = sept_read(slot);
+
+	if (mirror_is_busy(e) || (mirror_is_leaf(e) && sept_claim_alone(slot, e)))
+		return false;
+	if (mirror_is_leaf(e)) {
+		e = take_back(td, mirror_frame_of(e), LEVEL_1G)
+			    ? mirror_entry(MIRROR_FREE, mirror_frame_of(e))
+			    : mirror_entry(MIRROR_FREE, hpa(0));
+		sept_commit(&td->sept, slot, e);
+	}
+	if (mirror_frame_of(e).raw) {
+		charge(budget, LEVEL_2M);
+		td_frame_return(hpa_add(mirror_frame_of(e), at.raw - slot.base.raw), SIZE_2M);
+	}
+	return true;
+}
+
 /* Nodes above 2M stay until all units are done: the walk meets nobody. */
 static bool reclaim_unit(struct td *td, uint64_t unit, unsigned *budget)
 {
 	gpa_t at = unit_base(td, unit);
 	struct sept_slot slot = sept_find(&td->sept, at, LEVEL_2M);
-	bool is_ours = slot.level == LEVEL_2M || mirror_is_leaf(sept_read(slot));
 
-	return !is_ours || slot.base.raw != at.raw || reclaim_entry(td, slot, budget);
+	if (slot.level == LEVEL_2M)
+		return reclaim_entry(td, slot, budget);
+	return slot.level != LEVEL_1G || mirror_is_table(sept_read(slot)) ||
+	       reclaim_part(td, slot, at, budget);
 }
 
 /* True when no unit is left, of any CPU. */

@@ -438,6 +438,35 @@ TEST(tdx_promote_makes_1g_that_is_described_and_reclaimed_with_one_seamcall)
 	EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_RECLAIM) - before, 2 + control);
 }
 
+TEST(tdx_promote_to_1g_half_way_is_torn_down)
+{
+	create_running(SIZE_1G);
+	accept(0, SIZE_1G, LEVEL_2M);
+	EXPECT_EQ(td_promote_begin(&td, gpa(0), LEVEL_1G), STATUS_OK);
+	mirror_check(&td);
+	destroy();
+}
+
+TEST(tdx_promote_to_1g_is_reclaimed_at_once_and_reset_in_steps)
+{
+	uint64_t bytes[FRAME_OWNER_COUNT];
+	uint64_t before;
+	bool done = false;
+
+	create_1g();
+	frame_account(bytes);
+	before = bytes[FRAME_TD_PRIVATE];
+	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
+	for (unsigned i = 1; i <= 3; i++) {
+		EXPECT_EQ(td_reclaim(&td, 1, &done), STATUS_OK);
+		frame_account(bytes);
+		/* The first step also ends the frame that waited for its write-back. */
+		EXPECT_EQ(bytes[FRAME_TD_PRIVATE], before - i * SIZE_2M - PAGE_SIZE);
+		EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_RECLAIM), 1);
+	}
+	destroy();
+}
+
 TEST(tdx_promote_to_1g_is_undone_at_the_edges_of_an_unmap)
 {
 	create_1g();
