@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/oncpu.h"
 #include "mm/frame.h"
+#include "vm/promote.h"
 #include "vm/registry.h"
 
 /* Between two looks at the clock; each is a SEAMCALL that writes a page's lines back. */
@@ -113,10 +114,10 @@ static bool work_for(struct vm *vm, uint64_t tsc)
 		return true;
 	}
 	/* At its end CACHE.WB does it for all of them. */
-	if ((atomic_load(&vm->gate) & GATE_STOP) != 0 ||
-	    atomic_load(&vm->td.returned_bytes) == 0)
+	if ((atomic_load(&vm->gate) & GATE_STOP) != 0)
 		return false;
-	return write_back(vm, tsc);
+	return atomic_load(&vm->td.returned_bytes) == 0 ? promote_work(vm)
+							: write_back(vm, tsc);
 }
 
 /* Free 2M frames that the host has used, so that the next TD has not to wait for it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What idle CPUs do for TDs: the pages of dying ones are reclaimed, by several CPUs at once,
- * and frames that living ones gave up are written back.
+ * frames that living ones gave up are written back, and pages of these are promoted.
  */
 #pragma once
 

@@ -125,6 +125,28 @@ static enum status convert_ram(struct vm *vm, uint64_t at, uint64_t end, bool to
 	return STATUS_OK;
 }
 
+/* A kick each for the TRACK of the epoch before, for the own one, and one to spare. */
+#define PROMOTE_KICKS 3U
+
+/* What stays half way is ended by the next who meets it. */
+enum status convert_promote(struct vm *vm, uint64_t region, enum page_level level)
+{
+	enum status s;
+
+	if (atomic_flag_test_and_set_explicit(&vm->convert, memory_order_acquire))
+		return STATUS_BUSY;
+	s = td_promote_begin(&vm->td, gpa(region), level);
+	if (s == STATUS_OK) {
+		s = STATUS_BUSY;
+		for (unsigned i = 0; i < PROMOTE_KICKS && s == STATUS_BUSY; i++) {
+			vm_kick_and_wait(vm);
+			s = td_promote_commit(&vm->td, gpa(region), level);
+		}
+	}
+	give_token(vm);
+	return s;
+}
+
 static uint64_t min64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static enum status convert_locked(struct vm *vm, uint64_t at, uint64_t end, bool to_shared,

@@ -21,6 +21,12 @@
 MUST_CHECK enum status convert_range(struct vm *vm, uint64_t at, uint64_t size, bool to_shared,
 				     uint64_t *done);
 
+/*
+ * Makes one page of what is split in the 2M or 1G region of private RAM. STATUS_OK: done.
+ * STATUS_BUSY: not yet, or a conversion is under way. Else not as it is.
+ */
+MUST_CHECK enum status convert_promote(struct vm *vm, uint64_t region, enum page_level level);
+
 /* A vCPU met nothing at shared GPA `at`. STATUS_BAD_ARG: nothing belongs there. */
 MUST_CHECK enum status convert_shared_fault(struct vm *vm, uint64_t at);
 

@@ -208,6 +208,7 @@ static enum status build(struct vm *vm, const struct launch *l, struct vm_error 
 	s = td_finalize(&vm->td);
 	if (s != STATUS_OK)
 		return failed(vm, "finalizing", s, why);
+	promote_init(vm);
 	vm->has_mrtd = td_read_mrtd(&vm->td, vm->mrtd) == STATUS_OK;
 	return STATUS_OK;
 }

@@ -81,8 +81,10 @@ static enum exit_action private_fault(struct vcpu *v, uint64_t at)
 		what = "access before it was accepted";
 	} else {
 		s = resolve(v, at, fault_limit(v->regs.rdx));
-		if (s == STATUS_OK)
+		if (s == STATUS_OK) {
+			promote_note(v->vm, at);
 			return EXIT_RESUME;
+		}
 		if (s == STATUS_BUSY)
 			return EXIT_LEAVE;
 		if (s != STATUS_BAD_ARG)

@@ -19,6 +19,7 @@
 #include "tdx/td.h"
 #include "vm/dev/virtio_console.h"
 #include "vm/exit_kind.h"
+#include "vm/promote.h"
 #include "vm/shared_mem.h"
 #include "vm/td_config.h"
 #include "vm/vclock.h"
@@ -95,8 +96,9 @@ struct vm {
 	atomic_bool resets_itself;
 	atomic_int teardown; /* enum teardown_stage */
 	atomic_flag convert; /* one conversion of shared memory at a time */
-	hpa_t posted_page;   /* 0 = none */
-	hpa_t cmdline;       /* 0 = none */
+	struct promote promote;
+	hpa_t posted_page; /* 0 = none */
+	hpa_t cmdline;     /* 0 = none */
 	uint64_t cmdline_size;
 	uint8_t mrtd[48];
 	bool has_mrtd;
