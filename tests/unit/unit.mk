@@ -4,7 +4,7 @@
 # ThreadSanitizer.
 
 UNIT_THREADED := $(shell grep -l pthread_create tests/unit/test_*.c)
-UNIT_TSAN_SRC := tests/unit/main.c $(UNIT_THREADED) \
+UNIT_TSAN_SRC := tests/unit/main.c tests/unit/vm_guest.c $(UNIT_THREADED) \
                  $(filter-out tests/model/% tests/unit/% mgmt/%,$(UNIT_SRC))
 UNIT_TSAN_OBJ := $(UNIT_TSAN_SRC:%=$(B)/tsan/%.o) $(B)/tsan/random/model.o
 
