@@ -148,17 +148,29 @@ static void measure_life(void)
 	       "teardown_fixed_vcpu");
 }
 
-/* The guest accepts and by that touches all of its RAM. */
+/* Beside it, candidates that are not ready are looked at by a SEPT.RD each. */
+static void report_promotion(const char *name, const char *suffix, const struct counts *c)
+{
+	report(c->leaf[TDH_MEM_RANGE_BLOCK] + c->leaf[TDH_MEM_TRACK] +
+		       c->leaf[TDH_MEM_PAGE_PROMOTE],
+	       "seamcalls", "%s%s", name, suffix);
+	report(c->broadcasts, "broadcasts", "%s_broadcasts%s", name, suffix);
+}
+
+/* The guest accepts and by that touches all of its RAM; later that becomes one page. */
 static void measure_faults(void)
 {
 	struct counts c;
 
-	bench_machine(4 * SIZE_1G, 2 * SIZE_1G);
+	bench_machine(8 * SIZE_1G, 4 * SIZE_1G);
 	(void)bench_create("a", SIZE_1G, 1);
 	bench_start("a");
 	c = bench_accept("a", 0, SIZE_1G, false);
 	report(c.private_faults, "exits", "populate_1g_exits");
-	(void)bench_destroy("a");
+	c = bench_pass_time();
+	report_promotion("promote_1g", "", &c);
+	c = bench_destroy("a");
+	report(reclaims(&c), "seamcalls", "teardown_1g_promoted");
 }
 
 static void measure_1t(void)
@@ -219,6 +231,10 @@ static void convert(const char *suffix)
 	report(c.private_faults, "exits", "accept_2m_after_4k_exits%s", suffix);
 	c = bench_map_gpa("a", REGION + 8 * SIZE_2M, 8 * SIZE_2M, true);
 	report_convert("mapgpa_16m", suffix, &c);
+	(void)bench_accept("a", REGION + 24 * SIZE_2M, SIZE_2M, true);
+	bench_write_back("a");
+	c = bench_pass_time();
+	report_promotion("promote_2m", suffix, &c);
 }
 
 static void measure_convert(void)
@@ -353,6 +369,11 @@ static const struct row {
 	{"mapgpa_2m_4k_broadcasts", "  broadcasts", "512", 1},
 	{"split_4k_of_2m", "4K out of a 2M page", "-", 7},
 	{"split_4k_of_2m_broadcasts", "  broadcasts", "", 2},
+	{"promote_2m", "512 accepted 4K to 2M, while idle", "-", 3},
+	{"promote_2m_broadcasts", "  broadcasts", "", 1},
+	{"promote_1g", "512 accepted 2M to 1G, while idle", "-", 3},
+	{"promote_1g_broadcasts", "  broadcasts", "", 1},
+	{"teardown_1g_promoted", "  teardown of a TD of it, all in all", "", NO_BUDGET},
 	{"teardown_1g", "teardown of 1 GiB mapped 2M", "262,657, one thread", PER_GIB},
 	{"teardown_1t", "teardown of 1 TiB", "", 1024 * PER_GIB},
 	{"flush_1g_clean", "CLFLUSHes for 1 GiB of memory that is clean", "16,777,216", 0},
@@ -373,12 +394,24 @@ static const struct row {
 
 /* Each of these must read the same with every suffix. */
 static const char *const constant[] = {
-	"mapgpa_2m_sync",          "mapgpa_2m_broadcasts",      "mapgpa_2m_deferred",
-	"mapgpa_2m_back_sync",     "mapgpa_2m_back_broadcasts", "accept_2m_absent",
-	"split_4k_of_2m",          "split_4k_of_2m_broadcasts", "accept_4k_of_2m",
-	"mapgpa_2m_4k_sync",       "mapgpa_2m_4k_tracks",       "mapgpa_2m_4k_broadcasts",
-	"accept_2m_after_4k_sync", "accept_2m_after_4k_exits",  "mapgpa_16m_sync",
+	"mapgpa_2m_sync",
+	"mapgpa_2m_broadcasts",
+	"mapgpa_2m_deferred",
+	"mapgpa_2m_back_sync",
+	"mapgpa_2m_back_broadcasts",
+	"accept_2m_absent",
+	"split_4k_of_2m",
+	"split_4k_of_2m_broadcasts",
+	"accept_4k_of_2m",
+	"mapgpa_2m_4k_sync",
+	"mapgpa_2m_4k_tracks",
+	"mapgpa_2m_4k_broadcasts",
+	"accept_2m_after_4k_sync",
+	"accept_2m_after_4k_exits",
+	"mapgpa_16m_sync",
 	"mapgpa_16m_broadcasts",
+	"promote_2m",
+	"promote_2m_broadcasts",
 };
 static const char *const suffixes[] = {"", "_16g", "_256g", "_5tds"};
 

@@ -69,3 +69,6 @@ struct counts bench_idle(void);
 
 /* Lets idle CPUs go round until no frame waits for its write-back. */
 void bench_write_back(const char *name);
+
+/* Some seconds go by, and idle CPUs promote what has been accepted. */
+struct counts bench_pass_time(void);
