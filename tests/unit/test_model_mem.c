@@ -3,6 +3,7 @@
  * What the software TDX module answers about metadata fields and private memory where no
  * recording shows it. Calls are bare SEAMCALLs, so that every register is the test's.
  */
+#include "core/hw.h"
 #include "guest-abi/tdboot.h"
 #include "mm/frame.h"
 #include "mm/phys.h"
@@ -271,12 +272,15 @@ static uint64_t mem(unsigned leaf, uint64_t rcx, uint64_t r8)
 	return call(leaf, rcx, td.tdr.pa.raw, r8, 0);
 }
 
+/* Fit to be given to the module. */
 static hpa_t take(uint64_t size)
 {
 	hpa_t at = hpa(0);
 
-	EXPECT_EQ(frame_alloc_range(size, size, hpa(0), hpa(UINT64_MAX), FRAME_SHARED, &at),
+	EXPECT_EQ(frame_alloc_range(size, size, hpa(0), hpa(UINT64_MAX), FRAME_TD_PRIVATE, &at),
 		  STATUS_OK);
+	hw_clflush_range(phys_ptr(at), size);
+	hw_mfence();
 	return at;
 }
 
