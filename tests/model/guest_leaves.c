@@ -11,6 +11,7 @@
 #define REPORT_TYPE_TDX      0x81
 #define REPORT_MAC_AT        224
 #define REPORT_MAC_SIZE      32
+#define L2_STATE_ALIGN       256
 
 /* Result of a leaf that is neither done nor refused. */
 #define TDCALL_UNDECIDED (~UINT64_C(0))
@@ -437,6 +438,14 @@ static uint64_t servtd(uint64_t *gpr, bool is_write)
 	return TDX_OPERAND_INVALID | OPERAND_RCX;
 }
 
+/* The page of registers is looked at first; an L2 VM to enter there is none. */
+static uint64_t vp_enter(const struct guest *guest, const uint64_t *gpr)
+{
+	if (gpr[TDX_RDX] % L2_STATE_ALIGN != 0 || !gpa_is_private(&guest->vp->td, gpr[TDX_RDX]))
+		return TDX_OPERAND_INVALID | OPERAND_RDX;
+	return TDX_OPERAND_INVALID | OPERAND_RCX;
+}
+
 /* A bit per VM; the L1 VMM's own translations are not for it to flush. */
 static uint64_t invept(struct guest *guest, const uint64_t *gpr)
 {
@@ -494,8 +503,9 @@ static uint64_t dispatch(struct guest *guest, unsigned leaf, unsigned version,
 		return attr_wr(guest, gpr, result);
 	case TDG_VP_INVEPT:
 		return invept(guest, gpr);
-	case TDG_VP_ENTER: /* no L2 VM to enter or to flush */
-	case TDG_VP_INVVPID:
+	case TDG_VP_ENTER:
+		return vp_enter(guest, gpr);
+	case TDG_VP_INVVPID: /* there is no L2 VM to flush */
 		return TDX_OPERAND_INVALID | OPERAND_RCX;
 	default:
 		return TDX_OPERAND_INVALID | OPERAND_RAX;

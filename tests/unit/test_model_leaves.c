@@ -20,6 +20,7 @@
 #define VERIFY      22
 #define ATTR_RD     23
 #define ATTR_WR     24
+#define L2_ENTER    25
 #define INVEPT      26
 
 #define RESUMED         UINT64_C(1)
@@ -237,6 +238,14 @@ TEST(model_has_no_other_td_to_read_from)
 	expect_rax(got, INVALID | IN_RCX);
 	EXPECT_EQ(got.rdx, NONE);
 	EXPECT_EQ(got.r8, 0);
+}
+
+TEST(model_enters_no_l2_vm)
+{
+	start();
+	expect_rax(call(L2_ENTER, 0, 0x80, 0), INVALID | IN_RDX);
+	expect_rax(call(L2_ENTER, 0, SHARED, 0), INVALID | IN_RDX);
+	expect_rax(call(L2_ENTER, UINT64_C(1) << 52, 0x100, 0), INVALID | IN_RCX);
 }
 
 TEST(model_flushes_the_translations_of_no_l2_vm)
