@@ -57,6 +57,13 @@ enum {
 	EEQ_PENDING = 6,
 };
 
+enum guest_result guest_cr_access(struct guest *guest);
+enum guest_result guest_xsetbv(struct guest *guest);
+/*
+ * An exit that this module never asked the CPU for. The host of a debuggable TD may have;
+ * otherwise the TD is dead.
+ */
+enum guest_result guest_unexpected_exit(struct guest *guest);
 /* TDG.VP.VMCALL: the guest has left; false: its mask is invalid. */
 bool guest_vmcall(struct guest *guest);
 /* RCX, RDX, R8 and R9 of a TD exit; all others but RBP are zero. */

@@ -2,8 +2,6 @@
 /* What becomes of each VM exit: handled here, turned into an exception, or a TD exit. */
 #include "tests/model/guest.h"
 
-#include <string.h>
-
 #define EVENT_VE  UINT32_C(0x80000314)
 #define EVENT_GP  UINT32_C(0x80000b0d)
 #define EVENT_UD  UINT32_C(0x80000306)
@@ -83,11 +81,7 @@ enum guest_result guest_inject_ve(struct guest *guest, uint64_t qualification, u
 	return guest_inject(guest, EVENT_VE, 0);
 }
 
-/*
- * An exit that this module never asked the CPU for. The host of a debuggable TD may have;
- * otherwise the TD is dead.
- */
-static enum guest_result unexpected_exit(struct guest *guest)
+enum guest_result guest_unexpected_exit(struct guest *guest)
 {
 	return guest_async_exit(
 		guest, td_is_debug(&guest->vp->td) ? TDX_SUCCESS : TDX_NON_RECOVERABLE_TD,
@@ -167,265 +161,6 @@ static enum guest_result misconfiguration(struct guest *guest)
 	return guest_async_exit(guest, TDX_SUCCESS, 0, 0, guest->exit.gpa & ~(PAGE_4K - 1), 0);
 }
 
-/* ---- operands of TDCALL in memory ----------------------------------------- */
-
-#define EPT_READ        UINT64_C(1)
-#define EPT_WRITE       UINT64_C(2)
-#define EPT_EXECUTE     UINT64_C(4)
-#define EPT_RWX         UINT64_C(7)
-#define EPT_TYPE(entry) ((entry) >> 3 & 7)
-#define EPT_LEAF        UINT64_C(0x80)
-#define EPT_HPA         UINT64_C(0x000ffffffffff000)
-#define EPT_SUPPRESS_VE (UINT64_C(1) << 63)
-#define EXECUTE_ONLY    UINT64_C(1) /* of IA32_VMX_EPT_VPID_CAP */
-
-enum ept_walk {
-	WALK_DONE,
-	WALK_VIOLATION,
-	WALK_CONVERTIBLE, /* a violation that the CPU would tell the guest of */
-	WALK_MISCONFIGURED,
-};
-
-static bool ept_maps_page(uint64_t entry, unsigned level)
-{
-	return level == LEVEL_4K || (entry & EPT_LEAF);
-}
-
-/* SDM vol. 3, "EPT misconfigurations"; the host's tables may be in no private memory. */
-static bool is_misconfigured(struct guest *guest, uint64_t entry, unsigned level)
-{
-	uint64_t type = EPT_TYPE(entry);
-	uint64_t low = level_size(level) - 1;
-
-	if ((entry & EPT_WRITE) && !(entry & EPT_READ))
-		return true;
-	if ((entry & EPT_EXECUTE) && !(entry & EPT_READ) &&
-	    !(msr_sampled(guest->call->model, IA32_VMX_EPT_VPID_CAP) & EXECUTE_ONLY))
-		return true;
-	if (!(entry & EPT_RWX))
-		return false;
-	if (!ept_maps_page(entry, level))
-		return (entry & 0x78) ||
-		       check_shared_hpa(guest->call, entry & EPT_HPA, PAGE_4K, 0);
-	return level > LEVEL_1G || type == 2 || type == 3 || type == 7 ||
-	       (level > LEVEL_4K && (entry & low & EPT_HPA));
-}
-
-/* The host's own EPT for shared GPAs. */
-static enum ept_walk shared_walk(struct guest *guest, uint64_t gpa, uint64_t access,
-				 uint64_t *rights, uint64_t *hpa)
-{
-	struct tdx_model *model = guest->call->model;
-	uint64_t plain = (UINT64_C(1) << keyid_shift(model)) - 1;
-	uint64_t table = guest->vp->vcpu->shared_ept & EPT_HPA;
-
-	for (unsigned level = (unsigned)(guest->vp->td.cs->eptp >> 3 & 7);; level--) {
-		uint64_t index = gpa / level_size(level) & 511, entry;
-
-		memcpy(&entry, (uint8_t *)page_at(model, table & plain) + 8 * index,
-		       sizeof(entry));
-		*rights &= entry;
-		if (is_misconfigured(guest, entry, level))
-			return WALK_MISCONFIGURED;
-		if (!(entry & EPT_RWX) || (access & ~entry))
-			return ((entry & EPT_RWX) && !ept_maps_page(entry, level)) ||
-					       (entry & EPT_SUPPRESS_VE)
-				       ? WALK_VIOLATION
-				       : WALK_CONVERTIBLE;
-		table = entry & EPT_HPA;
-		if (!ept_maps_page(entry, level))
-			continue;
-		*hpa = (table & ~(level_size(level) - 1)) | (gpa & (level_size(level) - 1));
-		if (check_shared_hpa(guest->call, *hpa & ~(PAGE_4K - 1), PAGE_4K, 0))
-			return WALK_MISCONFIGURED;
-		*hpa &= plain;
-		return WALK_DONE;
-	}
-}
-
-static enum ept_walk private_walk(struct guest *guest, uint64_t gpa, uint64_t *rights,
-				  uint64_t *hpa)
-{
-	struct sept_walk walk;
-
-	sept_walk_to(&guest->vp->td, gpa, LEVEL_4K, &walk);
-	*hpa = sept_hpa(walk.entry, walk.level) | (gpa & (level_size(walk.level) - 1));
-	if (sept_state(walk.entry) == SEPT_MAPPED)
-		return WALK_DONE;
-	*rights = 0;
-	return sept_state(walk.entry) == SEPT_PENDING ? WALK_CONVERTIBLE : WALK_VIOLATION;
-}
-
-/* Of a pending page the TD's configuration says whether the guest or the host hears. */
-static enum guest_result operand_fault(struct guest *guest, uint64_t gpa,
-				       uint64_t qualification, enum ept_walk walk)
-{
-	uint64_t page = gpa & ~(PAGE_4K - 1);
-
-	guest->exit.reason =
-		walk == WALK_MISCONFIGURED ? EXIT_EPT_MISCONFIG : EXIT_EPT_VIOLATION;
-	if (walk == WALK_MISCONFIGURED)
-		return guest_async_exit(guest, TDX_SUCCESS, 0, 0, page, 0);
-	if (walk == WALK_VIOLATION)
-		return guest_async_exit(guest, TDX_SUCCESS, qualification, EEQ_NONE, page, 0);
-	if (gpa_is_private(&guest->vp->td, gpa) &&
-	    (guest->vp->td.cs->td_ctls & TD_CTLS_PENDING_VE_DISABLE))
-		return guest_async_exit(guest, TDX_SUCCESS, qualification, EEQ_PENDING, page,
-					0);
-	return guest_inject_ve(guest, qualification, gpa, 0);
-}
-
-void *guest_memory(struct guest *guest, uint64_t gpa, uint64_t access,
-		   enum guest_result *result)
-{
-	uint64_t hpa, rights = EPT_RWX;
-	enum ept_walk walk = gpa_is_private(&guest->vp->td, gpa)
-				     ? private_walk(guest, gpa, &rights, &hpa)
-				     : shared_walk(guest, gpa, access, &rights, &hpa);
-
-	if (walk == WALK_DONE)
-		return page_at(guest->call->model, hpa);
-	*result = operand_fault(guest, gpa, (access & ~rights) | rights << 3, walk);
-	return NULL;
-}
-
-/* ---- control registers ---------------------------------------------------- */
-
-#define CR0_PE   (UINT64_C(1) << 0)
-#define CR0_NE   (UINT64_C(1) << 5)
-#define CR0_WP   (UINT64_C(1) << 16)
-#define CR0_NW   (UINT64_C(1) << 29)
-#define CR0_CD   (UINT64_C(1) << 30)
-#define CR0_PG   (UINT64_C(1) << 31)
-#define CR0_LMSW UINT64_C(0xe) /* what LMSW can change: TS, EM, MP */
-/* Bits whose new value is silently dropped. */
-#define CR0_IGNORED (UINT64_C(0x1ff80000) | UINT64_C(1) << 17 | UINT64_C(0xffc0))
-
-#define CR4_MCE      (UINT64_C(1) << 6)
-#define CR4_VMXE     (UINT64_C(1) << 13)
-#define CR4_SMXE     (UINT64_C(1) << 14)
-#define CR4_PKE      (UINT64_C(1) << 22)
-#define CR4_CET      (UINT64_C(1) << 23)
-#define CR4_KL       (UINT64_C(1) << 19)
-#define CR4_PKS      (UINT64_C(1) << 24)
-#define CR4_UINTR    (UINT64_C(1) << 25)
-#define CR4_RESERVED (~UINT64_C(0x3ff7fff))
-
-#define CR_NUMBER(qual)   ((unsigned)((qual)&0xf))
-#define CR_TYPE(qual)     ((unsigned)((qual) >> 4 & 3))
-#define CR_REGISTER(qual) ((unsigned)((qual) >> 8 & 0xf))
-#define CR_MOV_TO         0
-#define CR_LMSW           3
-
-/*
- * The CPU brings only writes that would change a bit which the module owns. What the CPU
- * itself refuses is #GP, the rest #VE, but for bits whose new value it drops silently.
- */
-static enum guest_result write_cr0(struct guest *guest, uint64_t value)
-{
-	const struct tdx_model *model = guest->call->model;
-	struct tdx_guest_state *s = guest->vp->state;
-	uint64_t fixed0 = msr_sampled(model, IA32_VMX_CR0_FIXED0) & ~(CR0_PE | CR0_PG);
-
-	if ((~value & fixed0) || (value & ~msr_sampled(model, IA32_VMX_CR0_FIXED1)))
-		return guest_inject_gp(guest);
-	if ((value & CR0_PG) && !(value & CR0_PE))
-		return guest_inject_gp(guest);
-	if (!(value & CR0_WP) && (s->cr4 & CR4_CET))
-		return guest_inject_gp(guest);
-	if (!(value & CR0_PE) || !(value & CR0_NE) || (value & (CR0_NW | CR0_CD)) ||
-	    value >> 32)
-		return guest_inject_ve(guest, guest->exit.qualification, 0, 0);
-	s->cr0 = (s->cr0 & CR0_IGNORED) | (value & ~CR0_IGNORED);
-	guest_skip_instruction(guest);
-	return GUEST_RESUME;
-}
-
-/* Bits that the TD's configuration does not offer. */
-static uint64_t cr4_not_offered(const struct tdcs *cs)
-{
-	uint64_t bits = CR4_KL;
-
-	bits |= cs->xfam & 0x200 ? 0 : CR4_PKE;
-	bits |= (cs->xfam & 0x1800) == 0x1800 ? 0 : CR4_CET;
-	bits |= cs->xfam & 0x4000 ? 0 : CR4_UINTR;
-	bits |= cs->attributes & ATTR_PKS ? 0 : CR4_PKS;
-	return bits;
-}
-
-/* As CR0, but no change of an owned bit is ever carried out. */
-static enum guest_result write_cr4(struct guest *guest, uint64_t value)
-{
-	const struct tdx_model *model = guest->call->model;
-	uint64_t fixed0 = msr_sampled(model, IA32_VMX_CR4_FIXED0) & ~CR4_VMXE;
-
-	if ((~value & fixed0) || (value & ~msr_sampled(model, IA32_VMX_CR4_FIXED1)))
-		return guest_inject_gp(guest);
-	if (value & cr4_not_offered(guest->vp->td.cs))
-		return guest_inject_gp(guest);
-	if ((value & CR4_CET) && !(guest->vp->state->cr0 & CR0_WP))
-		return guest_inject_gp(guest);
-	return guest_inject_ve(guest, guest->exit.qualification, 0, 0);
-}
-
-static enum guest_result load_msw(struct guest *guest, uint64_t word)
-{
-	struct tdx_guest_state *s = guest->vp->state;
-
-	s->cr0 = (s->cr0 & ~CR0_LMSW) | (word & CR0_LMSW);
-	guest_skip_instruction(guest);
-	return GUEST_RESUME;
-}
-
-static enum guest_result cr_access(struct guest *guest)
-{
-	uint64_t qual = guest->exit.qualification;
-	uint64_t value = guest->vp->state->gpr[CR_REGISTER(qual)];
-
-	if (CR_TYPE(qual) == CR_LMSW)
-		return load_msw(guest, qual >> 16);
-	if (CR_TYPE(qual) == CR_MOV_TO && CR_NUMBER(qual) == 0)
-		return write_cr0(guest, value);
-	if (CR_TYPE(qual) == CR_MOV_TO && CR_NUMBER(qual) == 4)
-		return write_cr4(guest, value);
-	return unexpected_exit(guest);
-}
-
-/* Whatever a machine brings of CR0 and CR4, these bits the module owns. */
-uint64_t guest_cr0_mask(const struct tdx_model *model)
-{
-	return (~CR0_PG & (msr_sampled(model, IA32_VMX_CR0_FIXED0) |
-			   ~msr_sampled(model, IA32_VMX_CR0_FIXED1))) |
-	       CR0_PE | CR0_NE | CR0_NW | CR0_CD | CR0_IGNORED | ~UINT64_C(0xffffffff);
-}
-
-uint64_t guest_cr4_mask(const struct tdx_model *model, const struct tdcs *cs)
-{
-	return msr_sampled(model, IA32_VMX_CR4_FIXED0) |
-	       ~msr_sampled(model, IA32_VMX_CR4_FIXED1) | CR4_MCE | CR4_VMXE | CR4_SMXE |
-	       CR4_RESERVED | cr4_not_offered(cs);
-}
-
-/* XCR0: x87 always, within XFAM, and AVX-512 and AMX as wholes. */
-static enum guest_result xsetbv(struct guest *guest)
-{
-	struct tdx_guest_state *s = guest->vp->state;
-	uint64_t value = (s->gpr[TDX_RDX] << 32) | (s->gpr[TDX_RAX] & UINT32_MAX);
-	uint64_t user = UINT64_C(0x602e7) & guest->vp->td.cs->xfam;
-
-	if ((s->gpr[TDX_RCX] & UINT32_MAX) != 0 || !(value & 1) || (value & ~user))
-		return guest_inject_gp(guest);
-	if ((value & 4) && !(value & 2))
-		return guest_inject_gp(guest);
-	if ((value & 0xe0) && (value & 0xe6) != 0xe6)
-		return guest_inject_gp(guest);
-	if ((value & 0x60000) && (value & 0x60000) != 0x60000)
-		return guest_inject_gp(guest);
-	s->xcr0 = value;
-	guest_skip_instruction(guest);
-	return GUEST_RESUME;
-}
-
 /* ---- the dispatcher ------------------------------------------------------- */
 
 /* An exit that goes to the host with all that the CPU said. */
@@ -473,7 +208,7 @@ static enum guest_result notification(struct guest *guest)
 static enum guest_result rdpmc(struct guest *guest)
 {
 	if (guest->vp->td.cs->attributes & ATTR_PERFMON)
-		return unexpected_exit(guest);
+		return guest_unexpected_exit(guest);
 	return guest_inject_gp(guest);
 }
 
@@ -481,7 +216,7 @@ static enum guest_result rdpmc(struct guest *guest)
 static enum guest_result failed_entry(struct guest *guest)
 {
 	if (REASON_BASIC(guest->exit.reason) != FAILED_BY_MACHINE_CHECK)
-		return unexpected_exit(guest);
+		return guest_unexpected_exit(guest);
 	return guest_async_exit(guest, TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE,
 				guest->exit.qualification, 0, 0, 0);
 }
@@ -527,9 +262,9 @@ static enum guest_result handle(struct guest *guest)
 	case EXIT_WRMSR:
 		return guest_wrmsr(guest);
 	case EXIT_XSETBV:
-		return xsetbv(guest);
+		return guest_xsetbv(guest);
 	case EXIT_CR_ACCESS:
-		return cr_access(guest);
+		return guest_cr_access(guest);
 	case EXIT_RDPMC:
 		return rdpmc(guest);
 	case EXIT_HLT:
@@ -556,7 +291,7 @@ static enum guest_result handle(struct guest *guest)
 	case EXIT_SEAMCALL:
 		return guest_inject_ud(guest);
 	default:
-		return unexpected_exit(guest);
+		return guest_unexpected_exit(guest);
 	}
 }
 
