@@ -48,7 +48,7 @@ static const struct cpuid_word words[] = {
 	{0x7, 0, EDX, 0xfc082600, 0xfc080400, 0xac000400,
 	 "SPEC_CTRL and its like are virtual; TCG lacks ARCH_LBR, L1D_FLUSH, CORE_CAPABILITIES"},
 	{0x7, 2, EDX, 0x17, 0x17, 0, "TCG lacks PSFD, IPRED, RRSBA, BHI controls"},
-	{0xa, ANY_SUBLEAF, EAX, 0xff00, 0x800, ~0U, "eight counters; TCG has none, a TD only with PERFMON"},
+	{0xa, ANY_SUBLEAF, EAX, 0xffff, 0x805, ~0U, "version 5, eight counters; TCG has none, a TD only with PERFMON"},
 	{0xa, ANY_SUBLEAF, ECX, 0xffffff80, 0, ~0U, "fixed counters"},
 	{0xa, ANY_SUBLEAF, EDX, 0x8000, 0x8000, ~0U, "AnyThread deprecated"},
 	{0xd, 0, EAX, 0x3, 0x3, ~0U, "x87 and SSE state"},

@@ -17,6 +17,7 @@ static const struct {
 	{0x4, 2, {0x43, 0x03c00000, 2047, 0}},              /* L2 */
 	{0x4, 3, {0x63 | 63 << 14, 0x03c00000, 0xffff, 4}}, /* L3, one per package */
 	{0x7, 0, {0, 0x20, 0x10000704, 0}}, /* AVX2; MOVDIR64B, GFNI, VAES, VPCLMUL, UMIP */
+	{0xa, 0, {0x5, 0, 0, 0}},           /* performance monitoring version 5 */
 	{0xd, 0, {0x7, 0x340, 0x340, 0}},
 	{0xd, 2, {0x100, 0x240, 0, 0}},
 	{0x15, 0, {1, 40, 25000000, 0}}, /* 1 GHz, as fake_set_tsc() counts */
@@ -24,7 +25,7 @@ static const struct {
 	{0x1f, 1, {PACKAGE_SHIFT, 1 << PACKAGE_SHIFT, 0x201, 0}},
 	{0x1f, 2, {0, 0, 2, 0}},
 	{0x80000000, 0, {0x80000008, 0, 0, 0}},
-	{0x80000008, 0, {0x3900, 0, 0, 0}},
+	{0x80000008, 0, {0x3000, 0, 0, 0}},
 };
 
 void platform_cpuid(unsigned package, unsigned lp, uint32_t leaf, uint32_t subleaf,

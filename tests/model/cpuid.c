@@ -13,6 +13,10 @@
 #define LEVEL_TYPE_LAST 5 /* die */
 #define TSX_HLE         (UINT32_C(1) << 4)
 #define TSX_RTM         (UINT32_C(1) << 11)
+#define LA57            (UINT32_C(1) << 16)
+#define LINEAR_BITS     UINT32_C(0xff00)
+#define PERFMON_VERSION 5
+#define FIXED_COUNTERS  7
 
 enum { EAX, EBX, ECX, EDX };
 
@@ -36,15 +40,30 @@ uint32_t cpuid_config_reported(const struct tdx_model *model, unsigned index, un
 	return config->direct[reg] | (config->allow[reg] & model->native_cpuid[entry].reg[reg]);
 }
 
+/* A leaf that the CPU does not have reads as zero. */
 static void native(struct call *call, unsigned i, struct cpuid_values *values)
 {
 	const struct tdx_machine *machine = &call->model->machine;
-	uint32_t subleaf = entries[i].subleaf;
+	uint32_t leaf = entries[i].leaf, range = leaf & UINT32_C(0x80000000), last[4];
 
-	machine->cpuid(machine->ctx, call->lp, entries[i].leaf, subleaf, values->reg);
+	machine->cpuid(machine->ctx, call->lp, range, NO_SUBLEAF, last);
+	*values = (struct cpuid_values){0};
+	if (leaf <= last[EAX])
+		machine->cpuid(machine->ctx, call->lp, leaf, entries[i].subleaf, values->reg);
 }
 
 static uint64_t pair(uint32_t low, uint32_t high) { return (uint64_t)high << 32 | low; }
+
+static uint64_t incorrect(struct call *call, unsigned i, const uint32_t mask[4],
+			  const uint32_t value[4])
+{
+	call->gpr[TDX_RCX] = pair(entries[i].leaf, entries[i].subleaf);
+	call->gpr[TDX_RDX] = pair(mask[EAX], mask[EBX]);
+	call->gpr[TDX_R8] = pair(mask[ECX], mask[EDX]);
+	call->gpr[TDX_R9] = pair(value[EAX], value[EBX]);
+	call->gpr[TDX_R10] = pair(value[ECX], value[EDX]);
+	return TDX_INCORRECT_CPUID_VALUE;
+}
 
 static uint64_t check_requirement(struct call *call, unsigned i, const struct cpuid_values *v)
 {
@@ -56,14 +75,7 @@ static uint64_t check_requirement(struct call *call, unsigned i, const struct cp
 			continue;
 		for (unsigned reg = 0; reg < 4; reg++)
 			met = met && (v->reg[reg] & r->mask[reg]) == r->value[reg];
-		if (met)
-			return TDX_SUCCESS;
-		call->gpr[TDX_RCX] = pair(r->leaf, r->subleaf);
-		call->gpr[TDX_RDX] = pair(r->mask[EAX], r->mask[EBX]);
-		call->gpr[TDX_R8] = pair(r->mask[ECX], r->mask[EDX]);
-		call->gpr[TDX_R9] = pair(r->value[EAX], r->value[EBX]);
-		call->gpr[TDX_R10] = pair(r->value[ECX], r->value[EDX]);
-		return TDX_INCORRECT_CPUID_VALUE;
+		return met ? TDX_SUCCESS : incorrect(call, i, r->mask, r->value);
 	}
 	return TDX_SUCCESS;
 }
@@ -106,14 +118,45 @@ static uint32_t package_shift(const struct tdx_model *model)
 	return shift;
 }
 
-static uint64_t check_special(struct tdx_model *model, unsigned i)
+static uint64_t check_perfmon(struct call *call, unsigned i, const uint32_t v[4])
 {
+	if ((v[EAX] & 0xff) < PERFMON_VERSION)
+		return incorrect(call, i, (const uint32_t[4]){[EAX] = 0xf},
+				 (const uint32_t[4]){[EAX] = PERFMON_VERSION});
+	if ((v[EDX] & 0x1f) > FIXED_COUNTERS)
+		return incorrect(call, i, (const uint32_t[4]){[EDX] = 0x1f},
+				 (const uint32_t[4]){[EDX] = FIXED_COUNTERS});
+	return TDX_SUCCESS;
+}
+
+/* EAX[15:8] of leaf 0x80000008: bits of a linear address. */
+static uint32_t linear_bits(const uint32_t leaf_7_0[4])
+{
+	return leaf_7_0[ECX] & LA57 ? 57 << 8 : 48 << 8;
+}
+
+static uint64_t check_linear_bits(struct call *call, unsigned i, const uint32_t v[4])
+{
+	unsigned features = (unsigned)cpuid_index(0x7, 0);
+	uint32_t bits = linear_bits(call->model->native_cpuid[features].reg);
+
+	if ((v[EAX] & LINEAR_BITS) == bits)
+		return TDX_SUCCESS;
+	return incorrect(call, i, (const uint32_t[4]){[EAX] = LINEAR_BITS},
+			 (const uint32_t[4]){[EAX] = bits});
+}
+
+static uint64_t check_special(struct call *call, unsigned i)
+{
+	struct tdx_model *model = call->model;
 	const uint32_t *v = model->native_cpuid[i].reg;
 
 	switch (entries[i].leaf) {
 	case 0x1:
 		model->platform_fms = v[EAX];
 		return TDX_SUCCESS;
+	case 0xa:
+		return check_perfmon(call, i, v);
 	case 0x15:
 		if (v[EAX] == 0 || v[EBX] == 0)
 			return TDX_CPUID_LEAF_NOT_SUPPORTED | 0x15;
@@ -121,6 +164,8 @@ static uint64_t check_special(struct tdx_model *model, unsigned i)
 		return TDX_SUCCESS;
 	case 0x1f:
 		return check_topology(model, i);
+	case 0x80000008:
+		return check_linear_bits(call, i, v);
 	default:
 		return TDX_SUCCESS;
 	}
@@ -152,7 +197,7 @@ uint64_t cpuid_sample(struct call *call)
 		native(call, i, &model->native_cpuid[i]);
 		status = check_requirement(call, i, &model->native_cpuid[i]);
 		if (!status)
-			status = check_special(model, i);
+			status = check_special(call, i);
 		if (status)
 			return status;
 	}
@@ -290,6 +335,14 @@ static uint64_t virtual_leaf_7_0(struct td_cpuid *c)
 	return TDX_SUCCESS;
 }
 
+static void virtual_ext_leaf_8(struct td_cpuid *c)
+{
+	const struct cpuid_values *values = tdcs_page(c->td, TDCS_CPUID);
+
+	c->v[EAX] &= ~LINEAR_BITS;
+	c->v[EAX] |= linear_bits(values[cpuid_index(0x7, 0)].reg);
+}
+
 static void virtual_leaf_d(struct td_cpuid *c)
 {
 	const struct cpuid_entry *entry = &entries[c->index];
@@ -347,6 +400,8 @@ static uint64_t virtualize(struct td_cpuid *c)
 		virtual_leaf_d(c);
 	else if (entry->leaf == 0x15)
 		c->v[EBX] = c->td->cs->tsc_frequency;
+	else if (entry->leaf == 0x80000008)
+		virtual_ext_leaf_8(c);
 	return status;
 }
 

@@ -61,7 +61,7 @@ static const struct cpuid_row cpuid_rows[] = {
 	{0x80000001, ANY, {0, 0, 0x121, 0x2c100800}},
 	{0x80000006, ANY, {0, 0, 0x8007040, 0}},
 	{0x80000007, ANY, {0, 0, 0, 0x100}},
-	{0x80000008, ANY, {0x3034, 0x200, 0, 0}},
+	{0x80000008, ANY, {0x3934, 0x200, 0, 0}},
 };
 
 /* Bits that the header's cpuid_config lines show only if the CPU has them. */

@@ -164,6 +164,50 @@ TEST(model_sys_init_names_the_first_of_many_mistakes)
 	}
 }
 
+TEST(model_sys_init_checks_what_no_mask_of_cpuid_can_say)
+{
+	static const struct {
+		struct cpuid_override leaf;
+		uint64_t rdx, r8, r9, r10;
+	} cases[] = {
+		{{0xa, UINT32_MAX, {0x8300804, 0, 0xf, 0x8604}}, 0xf, 0, 5, 0},
+		{{0xa, UINT32_MAX, {0x8300805, 0, 0xf, 0x8608}},
+		 0,
+		 UINT64_C(0x1f) << 32,
+		 0,
+		 UINT64_C(7) << 32},
+		{{0x80000008, UINT32_MAX, {0x3034, 0x200, 0, 0}}, 0xff00, 0, 0x3900, 0},
+		{{0x7, 0, {0x2, 0xf3ffa7eb, 0x9b407ffc, 0xff5d4430}}, 0xff00, 0, 0x3000, 0},
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const uint64_t *gpr = bare_regs.gpr;
+
+		bare_power_on();
+		machine_set_cpuid(&bare_machine, &cases[i].leaf);
+		EXPECT_EQ(bare_call(0, TDH_SYS_INIT, 0, 0, 0), TDX_INCORRECT_CPUID_VALUE);
+		EXPECT_EQ(gpr[TDX_RDX], cases[i].rdx);
+		EXPECT_EQ(gpr[TDX_R8], cases[i].r8);
+		EXPECT_EQ(gpr[TDX_R9], cases[i].r9);
+		EXPECT_EQ(gpr[TDX_R10], cases[i].r10);
+	}
+}
+
+TEST(model_takes_leaves_beyond_the_cpus_last_as_zero)
+{
+	const struct cpuid_override counters = {0x23, 1, {0xffffffff, 0xffffffff, 0, 0}};
+	struct cpuid_override last = {
+		0x0, UINT32_MAX, {0x23, 0x756e6547, 0x6c65746e, 0x49656e69}};
+
+	bare_power_on();
+	machine_set_cpuid(&bare_machine, &counters);
+	machine_set_cpuid(&bare_machine, &last);
+	EXPECT_EQ(bare_call(0, TDH_SYS_INIT, 0, 0, 0), TDX_INCORRECT_CPUID_VALUE);
+	last.regs[0] = 0x20;
+	machine_set_cpuid(&bare_machine, &last);
+	bare_init();
+}
+
 TEST(model_sys_lp_init_names_the_first_of_many_differences)
 {
 	static const uint32_t order[] = {0x99,  0x98,  0x87,  0x982, 0x981, 0x345, 0x489, 0x488,
@@ -478,4 +522,21 @@ TEST(model_shows_a_td_the_arch_capabilities_it_may_rely_on)
 	EXPECT_EQ(arch_capabilities(0, 0), 0xf16b);
 	EXPECT_EQ(arch_capabilities(1, ssb_no | bhi_no), 0xf16b | ssb_no);
 	EXPECT_EQ(arch_capabilities(1, rrsba), 0xf16b | rrsba);
+}
+
+TEST(model_shows_a_td_addresses_as_wide_as_its_page_tables)
+{
+	for (unsigned la57 = 0; la57 < 2; la57++) {
+		const struct tdx_regs rd = {.gpr = {[TDX_RAX] = TDH_MNG_RD,
+						    [TDX_RCX] = bare_page(0),
+						    [TDX_RDX] = UINT64_C(0x94100003000111fe)}};
+
+		bare_start();
+		bare_create_td(0, BARE_KEYID + 1);
+		bare_memory(BARE_PARAMS)[256 + 16 * 5 + 10] = (uint8_t)la57; /* 7.0 ECX[16] */
+		EXPECT_EQ(bare_call(0, TDH_MNG_INIT, bare_page(0), BARE_PARAMS, 0),
+			  TDX_SUCCESS);
+		EXPECT_EQ(bare_call_regs(0, &rd), TDX_SUCCESS);
+		EXPECT_EQ(bare_regs.gpr[TDX_R8], la57 ? 0x3934 : 0x3034);
+	}
 }
