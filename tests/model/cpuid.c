@@ -17,6 +17,9 @@
 #define LINEAR_BITS     UINT32_C(0xff00)
 #define PERFMON_VERSION 5
 #define FIXED_COUNTERS  7
+#define XSAVE_LEGACY    576
+/* CPUID(0xd, N > 1).ECX */
+#define XSAVE_SUPERVISOR 1u
 
 enum { EAX, EBX, ECX, EDX };
 
@@ -343,12 +346,30 @@ static void virtual_ext_leaf_8(struct td_cpuid *c)
 	c->v[EAX] |= linear_bits(values[cpuid_index(0x7, 0)].reg);
 }
 
+/* What the CPU needs to save all user states of `xfam` in the plain format. */
+static uint32_t xsave_area_size(const struct tdx_model *model, uint64_t xfam)
+{
+	unsigned first = (unsigned)cpuid_index(0xd, 2);
+	uint32_t size = XSAVE_LEGACY;
+
+	for (unsigned i = 2; i < XBUFF_FEATURES; i++) {
+		const uint32_t *v = model->native_cpuid[first + i - 2].reg;
+		uint32_t end = v[EAX] + v[EBX];
+
+		if ((xfam >> i & 1) && !(v[ECX] & XSAVE_SUPERVISOR) && end > size)
+			size = end;
+	}
+	return size;
+}
+
 static void virtual_leaf_d(struct td_cpuid *c)
 {
 	const struct cpuid_entry *entry = &entries[c->index];
 	uint64_t xfam = c->td->cs->xfam;
 
-	if (entry->subleaf == 1) {
+	if (entry->subleaf == 0) {
+		c->v[ECX] = xsave_area_size(c->call->model, xfam);
+	} else if (entry->subleaf == 1) {
 		if ((xfam & 0x60000) == 0) /* only AMX can fault on first use */
 			c->v[EAX] &= ~UINT32_C(0x10);
 		c->td->cs->xfd = c->v[EAX] & 0x10;
@@ -374,7 +395,6 @@ static bool leaf_is_hidden(const struct td_cpuid *c)
 	case 0x1c:
 		return !(cs->xfam & 0x8000);
 	case 0x1d:
-	case 0x1e:
 		return (cs->xfam & 0x60000) != 0x60000;
 	case 0x23:
 		return !(cs->attributes & ATTR_PERFMON) || !cs->perfmon_ext;
@@ -409,7 +429,7 @@ static void set_xbuff(struct td_cpuid *c)
 {
 	struct tdcs *cs = c->td->cs;
 	unsigned first = (unsigned)cpuid_index(0xd, 2);
-	uint32_t size = 576;
+	uint32_t size = XSAVE_LEGACY;
 
 	memset(cs->xbuff_offset, 0, sizeof(cs->xbuff_offset));
 	for (unsigned i = 2; i < XBUFF_FEATURES; i++) {

@@ -524,19 +524,35 @@ TEST(model_shows_a_td_the_arch_capabilities_it_may_rely_on)
 	EXPECT_EQ(arch_capabilities(1, rrsba), 0xf16b | rrsba);
 }
 
+/* One element of CPUID_VALUES of a TD whose TD_PARAMS are those of a plain one but for a byte.
+ */
+static uint64_t cpuid_of_td(unsigned param, uint8_t value, uint32_t code)
+{
+	const struct tdx_regs rd = {.gpr = {[TDX_RAX] = TDH_MNG_RD,
+					    [TDX_RCX] = bare_page(0),
+					    [TDX_RDX] = UINT64_C(0x9410000300000000) | code}};
+
+	bare_start();
+	bare_create_td(0, BARE_KEYID + 1);
+	bare_memory(BARE_PARAMS)[param] = value;
+	EXPECT_EQ(bare_call(0, TDH_MNG_INIT, bare_page(0), BARE_PARAMS, 0), TDX_SUCCESS);
+	EXPECT_EQ(bare_call_regs(0, &rd), TDX_SUCCESS);
+	return bare_regs.gpr[TDX_R8];
+}
+
 TEST(model_shows_a_td_addresses_as_wide_as_its_page_tables)
 {
-	for (unsigned la57 = 0; la57 < 2; la57++) {
-		const struct tdx_regs rd = {.gpr = {[TDX_RAX] = TDH_MNG_RD,
-						    [TDX_RCX] = bare_page(0),
-						    [TDX_RDX] = UINT64_C(0x94100003000111fe)}};
+	const unsigned features_ecx_23_16 = 256 + 16 * 5 + 10; /* 7.0 is CPUID_CONFIG 5 */
 
-		bare_start();
-		bare_create_td(0, BARE_KEYID + 1);
-		bare_memory(BARE_PARAMS)[256 + 16 * 5 + 10] = (uint8_t)la57; /* 7.0 ECX[16] */
-		EXPECT_EQ(bare_call(0, TDH_MNG_INIT, bare_page(0), BARE_PARAMS, 0),
-			  TDX_SUCCESS);
-		EXPECT_EQ(bare_call_regs(0, &rd), TDX_SUCCESS);
-		EXPECT_EQ(bare_regs.gpr[TDX_R8], la57 ? 0x3934 : 0x3034);
-	}
+	EXPECT_EQ(cpuid_of_td(features_ecx_23_16, 0, 0x111fe), 0x3034);
+	EXPECT_EQ(cpuid_of_td(features_ecx_23_16, 1, 0x111fe), 0x3934);
+}
+
+TEST(model_shows_a_td_the_xsave_area_of_its_own_features)
+{
+	const unsigned xfam = 8;
+
+	EXPECT_EQ(cpuid_of_td(xfam, 0x3, 0x1a01), 0x240);
+	EXPECT_EQ(cpuid_of_td(xfam, 0x7, 0x1a01), 0x340);
+	EXPECT_EQ(cpuid_of_td(xfam, 0xe7, 0x1a01), 0xa80);
 }
