@@ -70,15 +70,41 @@ static const char *result_of(const struct line *line, unsigned reg)
 
 /* ---- memory and injections ------------------------------------------------ */
 
-static void host_write(struct replay *r, uint64_t hpa, const char *hex, uint64_t length)
+/* The length of a store, which the platform's memory must be able to hold. */
+static uint64_t length_of(struct replay *r, size_t at, const struct line *line)
 {
+	uint64_t length = line_number(line, "len", 0);
+
+	if (length > r->machine.memory_size)
+		diverge(r, at, RULE_TRACE, "more bytes than the platform has");
+	return length;
+}
+
+/* The digits of the bytes at the line's end, `length` bytes. */
+static const char *bytes_of(struct replay *r, size_t at, const struct line *line,
+			    uint64_t length)
+{
+	const char *hex = line->word[line->count - 1];
+
+	if (strlen(hex) != 2 * length)
+		diverge(r, at, RULE_TRACE, "not as many bytes as it says");
+	return hex;
+}
+
+static void host_write(struct replay *r, size_t at, uint64_t hpa, const struct line *line)
+{
+	uint64_t length = length_of(r, at, line);
+	const char *hex = bytes_of(r, at, line, length);
+
 	for (uint64_t i = 0; i < length; i++)
 		*machine_memory(&r->machine, hpa + i) = (uint8_t)parse_byte(hex + 2 * i);
 }
 
-static void host_read(struct replay *r, size_t at, uint64_t hpa, const char *hex,
-		      uint64_t length)
+static void host_read(struct replay *r, size_t at, uint64_t hpa, const struct line *line)
 {
+	uint64_t length = length_of(r, at, line);
+	const char *hex = bytes_of(r, at, line, length);
+
 	for (uint64_t i = 0; i < length; i++) {
 		int want = parse_byte(hex + 2 * i);
 		int got = *machine_memory(&r->machine, hpa + i);
@@ -89,18 +115,18 @@ static void host_read(struct replay *r, size_t at, uint64_t hpa, const char *hex
 	}
 }
 
-static void host_fill(struct replay *r, const struct line *line)
+static void host_fill(struct replay *r, size_t at, const struct line *line)
 {
-	uint64_t pa = line_number(line, "pa", 0), length = line_number(line, "len", 0);
+	uint64_t pa = line_number(line, "pa", 0), length = length_of(r, at, line);
 	uint8_t byte = (uint8_t)line_number(line, "byte", 0);
 
 	for (uint64_t i = 0; i < length; i++)
 		*machine_memory(&r->machine, pa + i) = byte;
 }
 
-static void host_pattern(struct replay *r, const struct line *line)
+static void host_pattern(struct replay *r, size_t at, const struct line *line)
 {
-	uint64_t pa = line_number(line, "pa", 0), length = line_number(line, "len", 0);
+	uint64_t pa = line_number(line, "pa", 0), length = length_of(r, at, line);
 	uint64_t state = line_number(line, "seed", 0);
 
 	for (uint64_t i = 0; i + 8 <= length; i += 8) {
@@ -273,8 +299,7 @@ static void guest_memory(struct replay *r, size_t at, const struct line *line,
 			 const struct tdx_vcpu_view *vcpu)
 {
 	uint64_t gpa = line_number(line, "gpa", 0), want = line_number(line, "hpa", 0);
-	const char *hex = line->word[line->count - 1];
-	uint64_t length = line_number(line, "len", 0), hpa = 0;
+	uint64_t hpa = 0;
 	unsigned level;
 
 	if (tdx_model_translate(r->model, vcpu->tdr_hpa, gpa, &hpa, &level) != TDX_GPA_MAPPED ||
@@ -283,9 +308,9 @@ static void guest_memory(struct replay *r, size_t at, const struct line *line,
 			"gpa %#" PRIx64 " maps to %#" PRIx64 ", expected %#" PRIx64, gpa, hpa,
 			want);
 	if (line_is(line, "gwrite"))
-		host_write(r, hpa, hex, length);
+		host_write(r, at, hpa, line);
 	else
-		host_read(r, at, hpa, hex, length);
+		host_read(r, at, hpa, line);
 }
 
 /* Loads what the guest does next into the state and the exit record. */
@@ -583,15 +608,13 @@ static void run_item(struct replay *r, const struct line *line)
 	if (line_is(line, "call"))
 		run_call(r, at, line);
 	else if (line_is(line, "mem"))
-		host_write(r, line_number(line, "pa", 0), line->word[line->count - 1],
-			   line_number(line, "len", 0));
+		host_write(r, at, line_number(line, "pa", 0), line);
 	else if (line_is(line, "fill"))
-		host_fill(r, line);
+		host_fill(r, at, line);
 	else if (line_is(line, "pattern"))
-		host_pattern(r, line);
+		host_pattern(r, at, line);
 	else if (line_is(line, "read"))
-		host_read(r, at, line_number(line, "pa", 0), line->word[line->count - 1],
-			  line_number(line, "len", 0));
+		host_read(r, at, line_number(line, "pa", 0), line);
 	else if (line_is(line, "inject"))
 		inject(r, line);
 	else if (line->count > 0 && line->word[0][0] != '#')

@@ -134,4 +134,8 @@ TEST(replay_says_what_is_wrong_with_a_trace_that_is_none)
 	expect_said("an overlap without an outer call or an end");
 	EXPECT_EQ(play("inject weather\nend 0\n"), FAILED);
 	expect_said("unknown injection");
+	EXPECT_EQ(play("mem pa=0x1000 len=3 0011\nend 0\n"), FAILED);
+	expect_said("not as many bytes as it says");
+	EXPECT_EQ(play("fill pa=0x1000 len=18446744073709551615 byte=0x1\nend 0\n"), FAILED);
+	expect_said("more bytes than the platform has");
 }
