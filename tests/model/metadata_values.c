@@ -783,6 +783,19 @@ static bool ve_value(const struct ve_info *ve, uint64_t id, uint64_t *value)
 	return true;
 }
 
+/* Copies of VMCS fields, one for each VM; of other fields what was kept. */
+static uint64_t copied_value(struct vp *vp, uint32_t code, uint32_t vm)
+{
+	uint64_t value = 0;
+
+	if (code == 0x98)
+		return vm == 0 ? vp->vcpu->pid_hpa : 0;
+	if (code == 0xac)
+		return vm == 0 ? vp->vcpu->notification_vector : 0;
+	kept_value(vp, CLASS_MANAGEMENT, code + vm, &value);
+	return value;
+}
+
 static bool management_value(struct vp *vp, uint32_t code, uint32_t i, uint64_t *value)
 {
 	const struct vcpu *vcpu = vp->vcpu;
@@ -835,15 +848,8 @@ static bool management_value(struct vp *vp, uint32_t code, uint32_t i, uint64_t 
 	case 0x31:
 		*value = vcpu->yields_to_host;
 		break;
-	case 0x98: /* copies of VMCS fields, one for each VM */
-		*value = i == 0 ? vcpu->pid_hpa : 0;
-		break;
-	case 0xac:
-		*value = i == 0 ? vcpu->notification_vector : 0;
-		break;
 	default:
-		*value = 0;
-		kept_value(vp, CLASS_MANAGEMENT, code + i, value);
+		*value = copied_value(vp, code, i);
 	}
 	return true;
 }
