@@ -200,7 +200,8 @@ uint64_t tdh_vp_flush(struct call *call)
 
 /* ---- TDH.VP.RD and WR ----------------------------------------------------- */
 
-static uint64_t open_for_metadata(struct call *call, struct vp *vp, struct md_query *query)
+static uint64_t open_for_metadata(struct call *call, struct vp *vp, bool write,
+				  struct md_query *query)
 {
 	bool is_new;
 	uint64_t status = vp_lock(call, call->gpr[TDX_RCX], OPERAND_RCX, LOCK_SHARED, vp);
@@ -213,7 +214,8 @@ static uint64_t open_for_metadata(struct call *call, struct vp *vp, struct md_qu
 	if (!vp_map(vp))
 		return TDX_TDCX_NUM_INCORRECT;
 	state = atomic_load(&vp->vcpu->state);
-	if (state == VCPU_UNINITIALIZED || state == VCPU_ACTIVE)
+	if (state == VCPU_UNINITIALIZED || state == VCPU_ACTIVE ||
+	    (write && state == VCPU_DISABLED))
 		return TDX_VCPU_STATE_INCORRECT;
 	*query = (struct md_query){.call = call,
 				   .context = MD_VP,
@@ -235,7 +237,7 @@ uint64_t tdh_vp_rd(struct call *call)
 		call->gpr[TDX_RDX] = NULL_ID;
 	if (call->version > 1)
 		return TDX_OPERAND_INVALID | OPERAND_RAX;
-	status = open_for_metadata(call, &vp, &query);
+	status = open_for_metadata(call, &vp, false, &query);
 	if (!status) {
 		status = md_read(&query, id, call->version > 0, &call->gpr[TDX_R8], &next);
 		if (call->version > 0)
@@ -253,7 +255,7 @@ uint64_t tdh_vp_wr(struct call *call)
 	uint64_t status;
 
 	call->gpr[TDX_R8] = 0;
-	status = open_for_metadata(call, &vp, &query);
+	status = open_for_metadata(call, &vp, true, &query);
 	if (!status)
 		status = md_write(&query, call->gpr[TDX_RDX], value, call->gpr[TDX_R9],
 				  &call->gpr[TDX_R8]);

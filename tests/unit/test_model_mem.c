@@ -458,3 +458,28 @@ TEST(model_blocking_forgets_how_much_of_a_page_was_accepted)
 	EXPECT_EQ(mem(TDH_MEM_SEPT_RD, LARGE_GPA, 0), 0);
 	EXPECT_EQ(out.rcx & 0x1ff000, 0);
 }
+
+/* ---- a vCPU that has died ------------------------------------------------- */
+
+#define TRIPLE_FAULT         2
+#define VCPU_STATE_INCORRECT UINT64_C(0xc000070000000000)
+
+static void fault_three_times(unsigned cpu, struct tdx_vcpu_view *view, struct tdx_exit *exit)
+{
+	(void)cpu;
+	(void)view;
+	exit->reason = TRIPLE_FAULT;
+}
+
+TEST(model_a_dead_vcpu_is_read_but_no_more_written)
+{
+	struct vp_regs regs = {0};
+
+	start_running(TDX_ATTR_DEBUG);
+	EXPECT_EQ(vp_write(CR0, 0x31, ALL), 0);
+	hosted_set_guest(fault_three_times);
+	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpu, &regs)), TDX_NON_RECOVERABLE_VCPU);
+	EXPECT_EQ(vp_value(CR0), 0x31);
+	EXPECT_EQ(vp_write(CR0, 0x21, ALL), VCPU_STATE_INCORRECT);
+	EXPECT_EQ(vp_value(CR0), 0x31);
+}
