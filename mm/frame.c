@@ -5,8 +5,9 @@
  * that are written only when it becomes mixed. Chunks are numbered densely over the GiBs
  * that hold any RAM ("slots"), ascending with the address, so holes cost nothing.
  *
- * Free memory is found through three sets for each of two classes (usable for TDs or
- * not): whole free GiBs, free chunks of other GiBs, and mixed chunks with a free page.
+ * Free memory is found through two sets for each of two classes (usable for TDs or not):
+ * free chunks, and mixed chunks with a free page. The lowest address goes first, so that
+ * whole GiBs stay free where they can. A GiB in one piece is looked for slot by slot.
  *
  * A chunk is clean when no cache holds a line of its free pages that the host wrote.
  * Nothing is ever stored in a free frame, so it stays clean until pages come back that
@@ -61,8 +62,7 @@ static struct slot *slots;
 static uint32_t *slot_of_gib;
 static uint64_t gib_count;
 static uint32_t slot_count;
-static struct bitset free_gibs[CLASS_COUNT];   /* of slots */
-static struct bitset free_chunks[CLASS_COUNT]; /* of chunks outside free_gibs */
+static struct bitset free_chunks[CLASS_COUNT];
 static struct bitset partial_chunks[CLASS_COUNT];
 static struct bitset dirty_chunks; /* of free ones of CLASS_TDX */
 static unsigned flushing;          /* chunks */
@@ -136,78 +136,35 @@ static unsigned first_free_page(uint64_t c)
 
 /* ---- the sets ---- */
 
-static bool gib_is_free(const struct slot *s)
-{
-	return s->free_chunks == CHUNKS_PER_GIB &&
-	       (s->tdx_chunks == 0 || s->tdx_chunks == CHUNKS_PER_GIB);
-}
-
-static unsigned gib_class(const struct slot *s)
-{
-	return s->tdx_chunks == 0 ? CLASS_HOST : CLASS_TDX;
-}
-
-/* Takes a whole free GiB apart: its chunks become findable one by one. */
-static void gib_break(uint64_t slot)
-{
-	unsigned class = gib_class(&slots[slot]);
-
-	bitset_remove(&free_gibs[class], slot);
-	for (uint64_t c = slot * CHUNKS_PER_GIB; c < (slot + 1) * CHUNKS_PER_GIB; c++)
-		bitset_add(&free_chunks[class], c);
-}
-
-static void gib_merge(uint64_t slot)
-{
-	unsigned class = gib_class(&slots[slot]);
-
-	for (uint64_t c = slot * CHUNKS_PER_GIB; c < (slot + 1) * CHUNKS_PER_GIB; c++)
-		bitset_remove(&free_chunks[class], c);
-	bitset_add(&free_gibs[class], slot);
-}
-
 static bool is_dirty_for_td(const struct chunk *k)
 {
 	return k->owner == FRAME_FREE && k->class == CLASS_TDX && !k->is_clean;
 }
 
-/* Takes chunk `c` out of whatever set it is in, before it changes. */
-static void chunk_unindex(uint64_t c)
+/* Enters chunk `c` into the sets that it belongs to, or takes it out before it changes. */
+static void chunk_index(uint64_t c, bool is_in)
 {
+	void (*change)(struct bitset * s, uint64_t member) = is_in ? bitset_add : bitset_remove;
 	struct slot *s = &slots[c / CHUNKS_PER_GIB];
 	const struct chunk *k = &chunks[c];
+	int one = is_in ? 1 : -1;
 
-	if (is_dirty_for_td(k))
-		bitset_remove(&dirty_chunks, c);
-	if (k->owner == FRAME_FREE) {
-		if (gib_is_free(s))
-			gib_break(c / CHUNKS_PER_GIB);
-		bitset_remove(&free_chunks[k->class], c);
-		s->free_chunks--;
-	} else if (k->owner == MIXED && k->free_pages > 0) {
-		bitset_remove(&partial_chunks[k->class], c);
-	}
 	if (k->class == CLASS_TDX)
-		s->tdx_chunks--;
+		s->tdx_chunks = (uint16_t)(s->tdx_chunks + one);
+	if (k->owner == FRAME_FREE) {
+		change(&free_chunks[k->class], c);
+		s->free_chunks = (uint16_t)(s->free_chunks + one);
+	} else if (k->owner == MIXED && k->free_pages > 0) {
+		change(&partial_chunks[k->class], c);
+	}
+	if (is_dirty_for_td(k))
+		change(&dirty_chunks, c);
 }
 
-static void chunk_index(uint64_t c)
+static bool gib_is_free(const struct slot *s, unsigned class)
 {
-	struct slot *s = &slots[c / CHUNKS_PER_GIB];
-	const struct chunk *k = &chunks[c];
-
-	if (k->class == CLASS_TDX)
-		s->tdx_chunks++;
-	if (is_dirty_for_td(k))
-		bitset_add(&dirty_chunks, c);
-	if (k->owner == FRAME_FREE) {
-		bitset_add(&free_chunks[k->class], c);
-		s->free_chunks++;
-		if (gib_is_free(s))
-			gib_merge(c / CHUNKS_PER_GIB);
-	} else if (k->owner == MIXED && k->free_pages > 0) {
-		bitset_add(&partial_chunks[k->class], c);
-	}
+	return s->free_chunks == CHUNKS_PER_GIB &&
+	       s->tdx_chunks == (class == CLASS_TDX ? CHUNKS_PER_GIB : 0);
 }
 
 /* ---- changes of owner, the only place that keeps the account ---- */
@@ -251,11 +208,11 @@ static void chunk_set_pages(uint64_t c, unsigned first, unsigned count, unsigned
 {
 	struct chunk *k = &chunks[c];
 
-	chunk_unindex(c);
+	chunk_index(c, false);
 	if (k->owner != MIXED && count == PAGES_PER_CHUNK) {
 		count_pages(k, k->owner, owner, count);
 		k->owner = (uint8_t)owner;
-		chunk_index(c);
+		chunk_index(c, true);
 		return;
 	}
 	if (k->owner != MIXED)
@@ -269,7 +226,7 @@ static void chunk_set_pages(uint64_t c, unsigned first, unsigned count, unsigned
 		nibble_set(c, p, owner);
 	}
 	chunk_try_uniform(c);
-	chunk_index(c);
+	chunk_index(c, true);
 }
 
 /* All of [base, base+size) lies in GiBs that have a slot. */
@@ -292,33 +249,21 @@ static void set_pages(hpa_t base, uint64_t size, unsigned owner)
 
 static bool take_gib(unsigned class, enum frame_owner owner, hpa_t *out)
 {
-	uint64_t slot;
-
-	if (!bitset_first(&free_gibs[class], &slot))
-		return false;
-	*out = hpa(slots[slot].gib * SIZE_1G);
-	set_pages(*out, SIZE_1G, owner);
-	return true;
-}
-
-/* A free chunk of a GiB that is broken already, else of a whole one. */
-static bool find_chunk(unsigned class, uint64_t *c)
-{
-	uint64_t slot;
-
-	if (bitset_first(&free_chunks[class], c))
+	for (uint32_t i = 0; i < slot_count; i++) {
+		if (!gib_is_free(&slots[i], class))
+			continue;
+		*out = hpa(slots[i].gib * SIZE_1G);
+		set_pages(*out, SIZE_1G, owner);
 		return true;
-	if (!bitset_first(&free_gibs[class], &slot))
-		return false;
-	*c = slot * CHUNKS_PER_GIB;
-	return true;
+	}
+	return false;
 }
 
 static bool take_chunk(unsigned class, enum frame_owner owner, hpa_t *out)
 {
 	uint64_t c;
 
-	if (!find_chunk(class, &c))
+	if (!bitset_first(&free_chunks[class], &c))
 		return false;
 	*out = chunk_base(c);
 	chunk_set_pages(c, 0, PAGES_PER_CHUNK, owner);
@@ -332,7 +277,7 @@ static bool take_page(unsigned class, enum frame_owner owner, hpa_t *out)
 
 	if (bitset_first(&partial_chunks[class], &c))
 		page = first_free_page(c);
-	else if (!find_chunk(class, &c))
+	else if (!bitset_first(&free_chunks[class], &c))
 		return false;
 	*out = hpa_add(chunk_base(c), page * PAGE_SIZE);
 	chunk_set_pages(c, page, 1, owner);
@@ -596,7 +541,7 @@ bool frame_flush_ahead(void)
 	spin_lock(&lock);
 	found = needs_flush && bitset_first(&dirty_chunks, &c);
 	if (found) {
-		chunk_unindex(c);
+		chunk_index(c, false);
 		chunks[c].owner = FLUSHING;
 		flushing++;
 	}
@@ -608,7 +553,7 @@ bool frame_flush_ahead(void)
 	chunks[c].owner = FRAME_FREE;
 	chunks[c].is_clean = true;
 	flushing--;
-	chunk_index(c);
+	chunk_index(c, true);
 	spin_unlock(&lock);
 	return true;
 }
@@ -635,9 +580,9 @@ void frame_set_tdx_usable(hpa_t base, uint64_t size)
 
 		if (!chunk_at(hpa(at), &c) || chunks[c].class == CLASS_TDX)
 			continue;
-		chunk_unindex(c);
+		chunk_index(c, false);
 		chunks[c].class = CLASS_TDX;
-		chunk_index(c);
+		chunk_index(c, true);
 		free_tdx_pages += chunk_free_pages(c);
 	}
 	spin_unlock(&lock);
@@ -669,10 +614,9 @@ uint64_t frame_free_tdx(enum page_level level)
 	if (level == LEVEL_4K)
 		n = free_tdx_pages;
 	else if (level == LEVEL_2M)
-		n = free_chunks[CLASS_TDX].count + free_gibs[CLASS_TDX].count * CHUNKS_PER_GIB +
-		    flushing;
-	else if (level == LEVEL_1G)
-		n = free_gibs[CLASS_TDX].count;
+		n = free_chunks[CLASS_TDX].count + flushing;
+	for (uint32_t i = 0; level == LEVEL_1G && i < slot_count; i++)
+		n += gib_is_free(&slots[i], CLASS_TDX);
 	spin_unlock(&lock);
 	return n;
 }
@@ -745,7 +689,6 @@ static size_t layout(uint64_t slot_total, char *memory)
 	size_t at = 0;
 
 	for (unsigned class = 0; class < CLASS_COUNT; class ++) {
-		set_piece(&free_gibs[class], slot_total, memory, &at);
 		set_piece(&free_chunks[class], chunk_total, memory, &at);
 		set_piece(&partial_chunks[class], chunk_total, memory, &at);
 	}
