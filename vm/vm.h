@@ -54,8 +54,8 @@ struct vm_info {
 	bool has_mrtd;
 	uint64_t exits;
 	uint64_t seamcalls;
-	uint64_t page_wbinvds,
-		wbinvds;        /* PAGE.WBINVDs of the former; WBINVDs on every package */
+	uint64_t page_wbinvds;  /* of the former */
+	uint64_t wbinvds;       /* times that every package executed WBINVD for it */
 	uint64_t private_bytes; /* with what waits for its write-back */
 	uint64_t shared_bytes;
 	uint64_t create_seamcalls; /* from td_create to the end of vm_create */

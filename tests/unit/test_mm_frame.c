@@ -184,6 +184,7 @@ TEST(frame_memory_is_used_to_the_last_page)
 /* ---- random operations against a byte per page ---- */
 
 static uint8_t naive[PAGES];
+static bool is_dirty[PAGES]; /* what the host may have written and nobody flushed */
 
 struct held {
 	hpa_t base;
@@ -198,6 +199,22 @@ static void naive_set(hpa_t base, uint64_t size, enum frame_owner owner, bool mu
 		EXPECT_EQ(naive[p] == FRAME_FREE, must_be_free);
 		naive[p] = (uint8_t)owner;
 	}
+}
+
+static void naive_set_dirty(hpa_t base, uint64_t size, bool value)
+{
+	memset(&is_dirty[base.raw / PAGE_SIZE], value, size / PAGE_SIZE);
+}
+
+static void note_flush(enum fake_cache_op op, const void *p, size_t size)
+{
+	if (op == FAKE_CLFLUSH)
+		naive_set_dirty(phys_of(p), size, false);
+}
+
+static bool is_for_module(enum frame_owner owner)
+{
+	return owner >= FRAME_PAMT && owner <= FRAME_TD_PRIVATE;
 }
 
 static void compare_with_naive(void)
@@ -240,6 +257,8 @@ static void random_alloc(void)
 				      hpa(PAGES * PAGE_SIZE), owner, &at);
 	} else {
 		s = frame_alloc(level, owner, &at);
+		for (uint64_t p = 0; !s && is_for_module(owner) && p < size; p += PAGE_SIZE)
+			EXPECT_TRUE(!is_dirty[(at.raw + p) / PAGE_SIZE]);
 	}
 	if (s != STATUS_OK)
 		return;
@@ -266,8 +285,21 @@ static void random_free(void)
 	} else {
 		held[i] = held[--held_count];
 	}
-	frame_free(h.base, h.size);
+	naive_set_dirty(h.base, h.size, rand() % 2 == 0);
+	if (is_dirty[h.base.raw / PAGE_SIZE])
+		frame_free(h.base, h.size);
+	else
+		frame_free_clean(h.base, h.size);
 	naive_set(h.base, h.size, FRAME_FREE, false);
+}
+
+static void random_clean(void)
+{
+	if (rand() % 50 == 0) {
+		frame_all_clean();
+		naive_set_dirty(hpa(0), PAGES * PAGE_SIZE, false);
+	}
+	(void)frame_flush_ahead();
 }
 
 TEST(frame_random_operations_agree_with_a_byte_per_page)
@@ -276,11 +308,15 @@ TEST(frame_random_operations_agree_with_a_byte_per_page)
 	fake_ram(PAGES * PAGE_SIZE);
 	for (uint64_t p = 0; p < PAGES; p++)
 		naive[p] = (uint8_t)frame_owner_of(hpa(p * PAGE_SIZE));
+	naive_set_dirty(hpa(0), PAGES * PAGE_SIZE, true);
+	(void)fake_set_cache_hook(note_flush);
 	for (unsigned round = 0; round < 20000 && test_failures == 0; round++) {
 		if (rand() % 100 < (round / 2000 % 2 == 0 ? 60 : 40))
 			random_alloc();
 		else
 			random_free();
+		if (rand() % 16 == 0)
+			random_clean();
 		if (round % 500 == 0)
 			compare_with_naive();
 	}
@@ -347,8 +383,15 @@ static void *hammer(void *arg)
 		while (n < 64 && frame_alloc(n % 8 == 0 ? LEVEL_2M : LEVEL_4K, FRAME_TD_PRIVATE,
 					     &at[n]) == STATUS_OK)
 			n++;
-		while (n-- > 0)
-			frame_free(at[n], n % 8 == 0 ? SIZE_2M : SIZE_4K);
+		while (n-- > 0) {
+			uint64_t size = n % 8 == 0 ? SIZE_2M : SIZE_4K;
+
+			if (n % 3 == 0)
+				frame_free_clean(at[n], size);
+			else
+				frame_free(at[n], size);
+		}
+		(void)frame_flush_ahead();
 	}
 	return NULL;
 }
