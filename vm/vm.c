@@ -195,6 +195,13 @@ void vm_shutdown_all(void)
 
 /* ---- Reports ---- */
 
+struct td *vm_td(const char *name)
+{
+	struct vm *vm = registry_find(name);
+
+	return vm != NULL && atomic_load(&vm->teardown) == TEARDOWN_NONE ? &vm->td : NULL;
+}
+
 static uint64_t exits_of(const struct vm *vm, unsigned kind)
 {
 	uint64_t n = 0;
@@ -209,6 +216,8 @@ static void fill_memory(const struct vm *vm, struct vm_info *info)
 	uint64_t total = atomic_load(&vm->td.teardown_total);
 
 	info->shared_bytes = atomic_load(&vm->shared.bytes);
+	info->write_back_bytes = atomic_load(&vm->td.returned_bytes);
+	info->quarantined_bytes = atomic_load(&vm->td.quarantined_bytes);
 	if (atomic_load(&vm->teardown) == TEARDOWN_NONE) {
 		info->private_bytes =
 			sept_present_bytes(&vm->td.sept) + atomic_load(&vm->td.returned_bytes);
@@ -277,6 +286,40 @@ enum status vm_exits_each(const char *name,
 
 		if (n != 0)
 			emit(ctx, exit_kind_name((enum exit_kind)i), n);
+	}
+	return STATUS_OK;
+}
+
+static const char *run_name(enum vcpu_run run)
+{
+	switch (run) {
+	case VCPU_RUNNABLE:
+		return "runnable";
+	case VCPU_HALTED:
+		return "halted";
+	case VCPU_DEAF:
+		return "deaf";
+	case VCPU_STOPPED:
+		return "stopped";
+	}
+	return "?";
+}
+
+enum status vm_vcpus_each(const char *name,
+			  void (*emit)(void *ctx, const struct vcpu_info *info), void *ctx)
+{
+	struct vm *vm = registry_find(name);
+
+	if (vm == NULL)
+		return STATUS_NOT_FOUND;
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		struct vcpu *v = vm->vcpus[i];
+		struct vcpu_info info = {.index = i, .cpu = v->cpu};
+
+		info.state = run_name((enum vcpu_run)atomic_load(&v->run));
+		for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++)
+			info.exits += v->exits[kind];
+		emit(ctx, &info);
 	}
 	return STATUS_OK;
 }

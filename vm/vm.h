@@ -13,6 +13,7 @@
 #include "core/status.h"
 #include "vm/td_config.h"
 
+struct td;
 struct vm;
 
 struct vm_error {
@@ -54,10 +55,12 @@ struct vm_info {
 	bool has_mrtd;
 	uint64_t exits;
 	uint64_t seamcalls;
-	uint64_t page_wbinvds;  /* of the former */
-	uint64_t wbinvds;       /* times that every package executed WBINVD for it */
-	uint64_t private_bytes; /* with what waits for its write-back */
+	uint64_t page_wbinvds;     /* of the former */
+	uint64_t wbinvds;          /* times that every package executed WBINVD for it */
+	uint64_t private_bytes;    /* with the next */
+	uint64_t write_back_bytes; /* given up, but not yet free: deferred write-backs */
 	uint64_t shared_bytes;
+	uint64_t quarantined_bytes;
 	uint64_t create_seamcalls; /* from td_create to the end of vm_create */
 };
 
@@ -69,6 +72,20 @@ MUST_CHECK enum status vm_get(const char *name, struct vm_info *out);
 MUST_CHECK enum status
 vm_exits_each(const char *name, void (*emit)(void *ctx, const char *reason, uint64_t count),
 	      void *ctx);
+
+/* A TD's vCPUs: "runnable", "halted", "deaf" (HLT with interrupts off) or "stopped". */
+struct vcpu_info {
+	unsigned index, cpu;
+	const char *state;
+	uint64_t exits;
+};
+MUST_CHECK enum status vm_vcpus_each(const char *name,
+				     void (*emit)(void *ctx, const struct vcpu_info *info),
+				     void *ctx);
+
+/* The mechanism of a TD (tdx/td_report.h), until the caller returns to the loop; NULL when
+ * there is no such TD, or its teardown has begun. */
+struct td *vm_td(const char *name);
 
 /*
  * Console of a TD (its virtio console): `emit` gets what it prints while attached, first
