@@ -21,7 +21,13 @@ static const struct cmd cmd_table[] = {
 	{"console",    "NAME",    "joins a TD's console; Ctrl-] leaves it", false, cmd_console},
 	{"td-info",    "NAME",    "all about one TD", true, cmd_td_info},
 	{"exits",      "NAME",    "a TD's exits by reason", true, cmd_exits},
+	{"vcpu-list",  "NAME",    "a TD's vCPUs, where and how they are", true, cmd_vcpu_list},
 	{"mem",        "",        "physical memory by owner, free KeyIDs", true, cmd_mem},
+	{"sept",       "NAME [GPA]", "a TD's Secure EPT; what is mapped at 4K, from GPA on, and "
+				     "why", true, cmd_sept},
+	{"gpa",        "NAME [GPA]", "what of a TD is private or shared; all about GPA, and what "
+				     "follows", true, cmd_gpa},
+	{"hkid",       "",        "the KeyIDs and who has them", true, cmd_hkid},
 	{"tdx-check",  "",        "what TDX needs against what is here", true, cmd_tdx_check},
 	{"log",        "[LEVEL]", "prints the log, or sets what the console shows: "
 				  "error, warn, info or debug", false, cmd_log},
@@ -130,6 +136,14 @@ void cmd_record_number(struct cmd_session *s, const char *key, uint64_t value)
 	end_value(s);
 }
 
+void cmd_record_gpa(struct cmd_session *s, const char *key, gpa_t value)
+{
+	char text[20];
+
+	(void)format(text, sizeof(text), "0x%lx", value.raw);
+	cmd_record_text(s, key, text);
+}
+
 void cmd_record_hex(struct cmd_session *s, const char *key, const uint8_t *bytes, size_t size)
 {
 	char text[CMD_HEX_MAX];
@@ -186,10 +200,21 @@ static void print_usage(struct cmd_session *s, const struct cmd *c)
 		  c->usage[0] != '\0' ? " " : "", c->usage);
 }
 
+/* Words of a usage line, those in brackets counted or not. */
+static unsigned count_arguments(const char *usage, bool with_optional)
+{
+	unsigned n = 0;
+
+	for (const char *c = usage; *c != '\0'; c++)
+		if (*c != ' ' && (c == usage || c[-1] == ' '))
+			n += *c != '[' || with_optional;
+	return n;
+}
+
 void cmd_execute(struct cmd_session *s, char *line)
 {
 	const struct cmd *c;
-	const char *arg = NULL;
+	const char *args[2] = {NULL, NULL};
 	const char *word = next_word(&line);
 	unsigned count = 0;
 
@@ -205,17 +230,18 @@ void cmd_execute(struct cmd_session *s, char *line)
 	for (word = next_word(&line); word != NULL; word = next_word(&line)) {
 		if (c->has_json && strcmp(word, "-j") == 0)
 			s->json = true;
-		else if (count++ == 0)
-			arg = word;
+		else if (count++ < 2)
+			args[count - 1] = word;
 	}
-	if (count > (c->usage[0] != '\0') ||
-	    (count == 0 && c->usage[0] != '\0' && c->usage[0] != '[')) {
+	if (count > count_arguments(c->usage, true) ||
+	    count < count_arguments(c->usage, false)) {
 		cmd_print(s, "%s: expected '", c->name);
 		print_usage(s, c);
 		cmd_print(s, "', found %u argument%s\n", count, count == 1 ? "" : "s");
 		return;
 	}
-	c->run(s, arg);
+	s->second = args[1];
+	c->run(s, args[0]);
 }
 
 bool cmd_continue(struct cmd_session *s)
@@ -242,7 +268,7 @@ static void cmd_help(struct cmd_session *s, const char *arg)
 		return;
 	}
 	for (unsigned i = 0; i < CMD_COUNT; i++)
-		cmd_print(s, "%-10s %-8s %s\n", cmd_table[i].name, cmd_table[i].usage,
+		cmd_print(s, "%-10s %-10s %s\n", cmd_table[i].name, cmd_table[i].usage,
 			  cmd_table[i].help);
 }
 

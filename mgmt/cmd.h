@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/addr.h"
 #include "core/boot_info.h"
 #include "core/compiler.h"
 #include "core/power_action.h"
@@ -31,6 +32,10 @@ struct cmd_ops {
 				     void (*emit)(void *ctx, const char *reason,
 						  uint64_t count),
 				     void *ctx);
+	enum status (*vm_vcpus_each)(const char *name,
+				     void (*emit)(void *ctx, const struct vcpu_info *info),
+				     void *ctx);
+	struct td *(*vm_td)(const char *name);
 	enum status (*vm_console_attach)(const char *name, vm_console_fn emit);
 	bool (*vm_console_input)(const char *bytes, size_t length);
 	const struct tdx_module_info *(*tdx_module_info)(void);
@@ -52,6 +57,13 @@ struct cmd_digests {
 	uint8_t sha384[BOOT_MAX_MODULES][SHA384_DIGEST_SIZE];
 };
 
+/* A list of runs of memory, printed a few lines at a time. */
+struct cmd_listing {
+	char name[TD_NAME_MAX];
+	gpa_t at;            /* where it goes on */
+	unsigned lines_left; /* a longer one ends with where the rest begins */
+};
+
 #define CMD_OUT_MAX 1024
 
 struct cmd_session {
@@ -64,11 +76,13 @@ struct cmd_session {
 
 	const char *word;                    /* the command's name */
 	bool json;                           /* -j was given */
+	const char *second;                  /* argument, NULL: not given */
 	bool has_fields;                     /* of the record being printed */
 	bool in_columns;                     /* the record is a line of a table for people */
 	char attached[TD_NAME_MAX];          /* the TD whose console has the keyboard, or "" */
 	bool (*rest)(struct cmd_session *s); /* of a long command; false at its end */
 	struct cmd_digests digests;
+	struct cmd_listing listing;
 	char out[CMD_OUT_MAX]; /* a line is printed at once, so that log lines do not cut it */
 	size_t out_length;
 };

@@ -119,24 +119,6 @@ void cmd_info(struct cmd_session *s, const char *arg)
 	s->rest = continue_info;
 }
 
-/* ---- mem ---- */
-
-void cmd_mem(struct cmd_session *s, const char *arg)
-{
-	uint64_t bytes[FRAME_OWNER_COUNT];
-
-	(void)arg;
-	frame_account(bytes);
-	cmd_record_begin(s);
-	for (unsigned i = 0; i < FRAME_OWNER_COUNT; i++)
-		cmd_record_number(s, frame_owner_name((enum frame_owner)i), bytes[i]);
-	cmd_record_number(s, "total", frame_total());
-	cmd_record_number(s, "tdx_free_4k", frame_free_tdx(LEVEL_4K));
-	cmd_record_number(s, "tdx_free_2m", frame_free_tdx(LEVEL_2M));
-	cmd_record_number(s, "keyids_free", s->ops->tdx_keyid_free_count());
-	cmd_record_end(s);
-}
-
 /* ---- tdx-check ---- */
 
 static void check_row(void *ctx, const struct tdx_check *row)

@@ -6,10 +6,10 @@
 
 struct cmd {
 	const char *name;
-	const char *usage; /* the argument: none if empty, optional if in brackets */
+	const char *usage; /* the arguments, at most two; optional if in brackets */
 	const char *help;
 	bool has_json;
-	void (*run)(struct cmd_session *s, const char *arg); /* NULL: not given */
+	void (*run)(struct cmd_session *s, const char *arg); /* the first; NULL: not given */
 };
 
 void cmd_print(struct cmd_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -26,6 +26,7 @@ void cmd_record_begin(struct cmd_session *s);
 void cmd_row_begin(struct cmd_session *s);
 void cmd_record_text(struct cmd_session *s, const char *key, const char *value);
 void cmd_record_number(struct cmd_session *s, const char *key, uint64_t value);
+void cmd_record_gpa(struct cmd_session *s, const char *key, gpa_t value);
 void cmd_record_hex(struct cmd_session *s, const char *key, const uint8_t *bytes, size_t size);
 void cmd_record_end(struct cmd_session *s);
 
@@ -33,6 +34,9 @@ void cmd_record_end(struct cmd_session *s);
 
 /* Lower-case hex of at most SHA384_DIGEST_SIZE bytes. */
 void cmd_hex(char text[CMD_HEX_MAX], const uint8_t *bytes, size_t size);
+
+/* The TD, if it exists; otherwise a line says what does. */
+bool cmd_get_existing(struct cmd_session *s, const char *name, struct vm_info *info);
 
 /* cmd_td.c */
 void cmd_list(struct cmd_session *s, const char *arg);
@@ -42,11 +46,17 @@ void cmd_destroy(struct cmd_session *s, const char *arg);
 void cmd_console(struct cmd_session *s, const char *arg);
 void cmd_td_info(struct cmd_session *s, const char *arg);
 void cmd_exits(struct cmd_session *s, const char *arg);
+void cmd_vcpu_list(struct cmd_session *s, const char *arg);
+
+/* cmd_memory.c */
+void cmd_mem(struct cmd_session *s, const char *arg);
+void cmd_sept(struct cmd_session *s, const char *arg);
+void cmd_gpa(struct cmd_session *s, const char *arg);
+void cmd_hkid(struct cmd_session *s, const char *arg);
 
 /* cmd_machine.c */
 void cmd_version(struct cmd_session *s, const char *arg);
 void cmd_info(struct cmd_session *s, const char *arg);
-void cmd_mem(struct cmd_session *s, const char *arg);
 void cmd_tdx_check(struct cmd_session *s, const char *arg);
 void cmd_log(struct cmd_session *s, const char *arg);
 void cmd_reboot(struct cmd_session *s, const char *arg);

@@ -32,8 +32,7 @@ static void explain_unknown(const struct cmd_session *s, const char *name, struc
 			    s->config->tds[i].name);
 }
 
-/* The TD, if it exists; otherwise one line that says what does. */
-static bool get_existing(struct cmd_session *s, const char *name, struct vm_info *info)
+bool cmd_get_existing(struct cmd_session *s, const char *name, struct vm_info *info)
 {
 	struct vm_error why;
 
@@ -128,7 +127,7 @@ void cmd_destroy(struct cmd_session *s, const char *arg)
 	struct vm_error why = {.text = ""};
 	struct vm_info info;
 
-	if (!get_existing(s, arg, &info))
+	if (!cmd_get_existing(s, arg, &info))
 		return;
 	if (explain(s->ops->vm_destroy(arg, &why), &why) == STATUS_OK)
 		cmd_print(s, "%s destroyed: its KeyID is free, its memory follows\n", arg);
@@ -143,7 +142,7 @@ void cmd_console(struct cmd_session *s, const char *arg)
 	struct vm_info info;
 	enum status st;
 
-	if (!get_existing(s, arg, &info))
+	if (!cmd_get_existing(s, arg, &info))
 		return;
 	cmd_print(s, "console of %s, Ctrl-] leaves it\n", info.name);
 	st = s->ops->vm_console_attach(info.name, s->console_emit);
@@ -216,7 +215,7 @@ void cmd_td_info(struct cmd_session *s, const char *arg)
 	struct vm_info info;
 	char state[16];
 
-	if (!get_existing(s, arg, &info))
+	if (!cmd_get_existing(s, arg, &info))
 		return;
 	state_text(&info, state, sizeof(state));
 	cmd_record_begin(s);
@@ -227,6 +226,8 @@ void cmd_td_info(struct cmd_session *s, const char *arg)
 	cmd_record_number(s, "memory_bytes", info.memory);
 	cmd_record_number(s, "private_bytes", info.private_bytes);
 	cmd_record_number(s, "shared_bytes", info.shared_bytes);
+	cmd_record_number(s, "write_back_bytes", info.write_back_bytes);
+	cmd_record_number(s, "quarantined_bytes", info.quarantined_bytes);
 	cmd_record_number(s, "keyid", info.hkid);
 	if (info.has_mrtd)
 		cmd_record_hex(s, "mrtd", info.mrtd, sizeof(info.mrtd));
@@ -261,11 +262,37 @@ void cmd_exits(struct cmd_session *s, const char *arg)
 	struct vm_info info;
 	enum status st;
 
-	if (!get_existing(s, arg, &info))
+	if (!cmd_get_existing(s, arg, &info))
 		return;
 	st = s->ops->vm_exits_each(arg, exits_row, &c);
 	if (st != STATUS_OK)
 		cmd_print(s, "exits: %s: %s\n", arg, status_name(st));
 	else if (!s->json)
 		exits_row(&c, "total", c.total);
+}
+
+static void vcpu_row(void *ctx, const struct vcpu_info *info)
+{
+	struct cmd_session *s = ctx;
+
+	cmd_row_begin(s);
+	cmd_record_number(s, "vcpu", info->index);
+	cmd_record_number(s, "cpu", info->cpu);
+	cmd_record_number(s, "exits", info->exits);
+	cmd_record_text(s, "state", info->state);
+	cmd_record_end(s);
+}
+
+void cmd_vcpu_list(struct cmd_session *s, const char *arg)
+{
+	struct vm_info info;
+	enum status st;
+
+	if (!cmd_get_existing(s, arg, &info))
+		return;
+	if (!s->json)
+		cmd_print(s, "%12s %12s %12s %s\n", "VCPU", "CPU", "EXITS", "STATE");
+	st = s->ops->vm_vcpus_each(arg, vcpu_row, s);
+	if (st != STATUS_OK)
+		cmd_print(s, "vcpu-list: %s: %s\n", arg, status_name(st));
 }

@@ -8,7 +8,9 @@
 #include "mgmt/version.h"
 #include "mm/frame.h"
 #include "mm/phys.h"
+#include "tdx/td.h"
 #include "tests/fake/fake.h"
+#include "tests/hosted/hosted.h"
 #include "tests/unit/test.h"
 
 /* ---- TDs ---- */
@@ -98,6 +100,27 @@ static void fake_finish_reclaim(void)
 	td_count = kept;
 }
 
+static enum status fake_vcpus(const char *name,
+			      void (*emit)(void *ctx, const struct vcpu_info *info), void *ctx)
+{
+	(void)name;
+	emit(ctx, &(struct vcpu_info){0, 3, "runnable", 1234});
+	emit(ctx, &(struct vcpu_info){1, 2, "halted", 5});
+	return STATUS_OK;
+}
+
+/* The mechanism of every TD that lives, for that many more calls. */
+static struct td *mechanism;
+static unsigned mechanism_calls = 1000;
+
+static struct td *fake_td(const char *name)
+{
+	const struct vm_info *td = find(name);
+
+	return td != NULL && td->state <= VM_RUNNING && mechanism_calls-- > 0 ? mechanism
+									      : NULL;
+}
+
 static void fake_shutdown_all(void) { event("shutdown"); }
 static void fake_module_stop(void) { event("stop"); }
 
@@ -159,7 +182,9 @@ static void fake_check_each(void (*emit)(void *ctx, const struct tdx_check *row)
 				      "BIOS: TDX key split", false});
 }
 
-static unsigned fake_keyids(void) { return 30; }
+static unsigned keyids_lost;
+
+static unsigned fake_keyids(void) { return 31 - keyids_lost - td_count; }
 static uint64_t fake_seamcalls(void) { return 4711; }
 
 static const struct cmd_ops ops = {
@@ -171,6 +196,8 @@ static const struct cmd_ops ops = {
 	.vm_each = fake_each,
 	.vm_get = fake_get,
 	.vm_exits_each = fake_exits,
+	.vm_vcpus_each = fake_vcpus,
+	.vm_td = fake_td,
 	.vm_console_attach = fake_attach,
 	.vm_console_input = fake_input,
 	.tdx_module_info = fake_module_info,
@@ -235,8 +262,8 @@ TEST(shell_names_the_words_it_knows_when_one_is_wrong)
 	begin_with_web();
 	expect_answer("frobnicate now\r",
 		      "frobnicate: unknown command, expected one of: help version info list "
-		      "create start destroy console td-info exits mem tdx-check log reboot "
-		      "poweroff panic-test\n");
+		      "create start destroy console td-info exits vcpu-list mem sept gpa hkid "
+		      "tdx-check log reboot poweroff panic-test\n");
 }
 
 TEST(shell_names_the_usage_when_arguments_are_wrong)
@@ -248,6 +275,9 @@ TEST(shell_names_the_usage_when_arguments_are_wrong)
 		      "td-info: expected 'td-info [-j] NAME', found 2 arguments\n");
 	expect_answer("start 1 2 3 4 5 6 7 8 9\r",
 		      "start: expected 'start NAME', found 9 arguments\n");
+	expect_answer("gpa\r", "gpa: expected 'gpa [-j] NAME [GPA]', found 0 arguments\n");
+	expect_answer("gpa a 0 0\r",
+		      "gpa: expected 'gpa [-j] NAME [GPA]', found 3 arguments\n");
 	expect_answer("  \r", "");
 }
 
@@ -374,8 +404,224 @@ TEST(shell_mem_owners_add_up_to_the_total)
 	EXPECT_EQ(sscanf(line + 1, "%63s %lu", name, &value), 2);
 	EXPECT_STR_EQ(name, "total");
 	EXPECT_EQ(sum, value);
-	expect_contains(line, "\nkeyids_free        30\n");
-	expect_contains(type("mem -j\r"), ",\"keyids_free\":30}\n");
+	expect_contains(line, "\nkeyids_free        31\n");
+	expect_contains(type("mem -j\r"), ",\"keyids_free\":31}\n");
+}
+
+TEST(shell_shows_what_waits_for_its_write_back_as_a_figure_of_its_own)
+{
+	begin("[td web]\nkernel = k\n[td db]\nkernel = k\n");
+	type("create web\rcreate db\r");
+	tds[0].write_back_bytes = 0x200000;
+	tds[1].write_back_bytes = 0x1000;
+	expect_contains(type("mem\r"), "\nwrite_back         2101248\n");
+	expect_contains(type("td-info web\r"), "\nwrite_back_bytes   2097152\n");
+}
+
+TEST(shell_hkid_tells_who_has_the_keyids)
+{
+	begin("[td web]\nkernel = k\n[td db]\nkernel = k\n");
+	type("create web\rcreate db\r");
+	tds[1].hkid = 35;
+	module.global_keyid = 32;
+	keyids_lost = 2;
+	expect_answer("hkid\r", "global_keyid       32\n"
+				"keyids             31\n"
+				"keyids_free        27\n"
+				"keyids_of_tds      2\n"
+				"keyids_lost        2\n"
+				"          33 web\n"
+				"          35 db\n");
+	expect_contains(type("hkid -j\r"), ",\"keyids_lost\":2}\n"
+					   "{\"keyid\":33,\"td\":\"web\"}\n");
+}
+
+TEST(shell_hkid_counts_no_td_whose_keyid_is_back)
+{
+	begin_with_web();
+	type("create web\r");
+	tds[0].state = VM_DYING;
+	tds[0].hkid = 0;
+	keyids_lost = 1; /* which the fake has still for the TD */
+	expect_contains(type("hkid\r"), "keyids_of_tds      0\n"
+					"keyids_lost        2\n"
+					"\r");
+}
+
+TEST(shell_vcpu_list_tells_where_and_how_vcpus_are)
+{
+	begin_with_web();
+	type("create web\r");
+	expect_answer("vcpu-list web\r", "        VCPU          CPU        EXITS STATE\n"
+					 "           0            3         1234 runnable\n"
+					 "           1            2            5 halted\n");
+	expect_contains(type("vcpu-list web -j\r"),
+			"{\"vcpu\":0,\"cpu\":3,\"exits\":1234,\"state\":\"runnable\"}\n");
+}
+
+/* ---- A TD's memory ---- */
+
+#define RAM (UINT64_C(1) << 31)
+
+/* A TD called web of 2 GiB, its memory empty, on the hosted machine. */
+static void begin_with_memory(void)
+{
+	static struct td td;
+	static struct td_vcpu vcpu;
+	const struct td_params params = {.attributes = TDX_ATTR_SEPT_VE_DISABLE,
+					 .max_vcpus = 1,
+					 .tsc_khz = 1000000,
+					 .ram_low_end = gpa(RAM),
+					 .ram_high_end = gpa(RAM * 2)};
+
+	hosted_start_ready(&hosted_default);
+	EXPECT_EQ(td_create(&td, &params), STATUS_OK);
+	EXPECT_EQ(td_vcpu_create(&td, &vcpu, 0), STATUS_OK);
+	EXPECT_EQ(td_finalize(&td), STATUS_OK);
+	mechanism = &td;
+	begin_with_web();
+	type("create web\r");
+}
+
+static void share(uint64_t at, uint64_t size)
+{
+	EXPECT_EQ(td_unmap_private_begin(mechanism, gpa(at), size), STATUS_OK);
+	EXPECT_EQ(td_unmap_private_commit(mechanism, gpa(at), size), STATUS_OK);
+}
+
+TEST(shell_sept_tells_what_is_mapped_at_4k_and_why)
+{
+	begin_with_memory();
+	EXPECT_EQ(td_populate(mechanism, gpa(0), 8 * SIZE_2M), STATUS_OK);
+	share(SIZE_2M + 0x1000, SIZE_2M);
+	EXPECT_EQ(td_resolve_fault(mechanism, gpa(RAM - 0x1000), LEVEL_4K), STATUS_OK);
+	expect_answer("sept web\r",
+		      "pages_1g           0\n"
+		      "pages_2m           6\n"
+		      "pages_4k           513\n"
+		      "private_bytes      14684160\n"
+		      "sept_pages         6\n"
+		      "FROM             TO                   PAGES/4K REASON\n"
+		      "0x200000         0x600000                  512 partly shared\n"
+		      "0x7fe00000       0x80000000                  1 partly absent\n");
+	expect_contains(type("sept -j web\r"),
+			"\"private_bytes\":14684160,\"sept_pages\":6}\n"
+			"{\"from\":\"0x200000\",\"to\":\"0x600000\",\"pages_4k\":512,"
+			"\"reason\":\"partly shared\"}\n");
+	expect_contains(
+		type("sept web 0x612345\r"),
+		"REASON\n0x7fe00000       0x80000000                  1 partly absent\n");
+}
+
+TEST(shell_sept_of_a_td_all_at_2m_has_no_list)
+{
+	begin_with_memory();
+	EXPECT_EQ(td_populate(mechanism, gpa(0), SIZE_2M), STATUS_OK);
+	expect_contains(type("sept web\r"), "sept_pages         2\n\r");
+}
+
+TEST(shell_gpa_lists_what_is_private_and_what_is_shared)
+{
+	begin_with_memory();
+	share(0x3000, 0x2000);
+	expect_answer("gpa web\r", "map_bytes          0\n"
+				   "map_bytes_held     0\n"
+				   "FROM             TO                      BYTES KIND\n"
+				   "0x0              0x3000                  12288 private\n"
+				   "0x3000           0x5000                   8192 shared\n"
+				   "0x5000           0x80000000         2147463168 private\n");
+	expect_contains(type("gpa web -j\r"),
+			"{\"map_bytes\":0,\"map_bytes_held\":0}\n"
+			"{\"from\":\"0x0\",\"to\":\"0x3000\",\"bytes\":12288,"
+			"\"kind\":\"private\"}\n");
+}
+
+TEST(shell_gpa_tells_all_about_one)
+{
+	begin_with_memory();
+	EXPECT_EQ(td_populate(mechanism, gpa(0), SIZE_2M), STATUS_OK);
+	share(0x3000, 0x2000);
+	expect_answer("gpa web 3fff\r",
+		      "gpa                0x3fff\n"
+		      "page               shared, no page (4K entry FREE)\n"
+		      "FROM             TO                      BYTES KIND\n"
+		      "0x3000           0x5000                   8192 shared\n"
+		      "0x5000           0x80000000         2147463168 private\n");
+	expect_contains(type("gpa web 0X5000 -j\r"),
+			"{\"gpa\":\"0x5000\",\"page\":\"private, 4K PENDING");
+}
+
+TEST(shell_sept_and_gpa_name_a_bad_gpa)
+{
+	begin_with_memory();
+	expect_answer("gpa web 12x\r", "gpa: expected a GPA like 0x200000, found '12x'\n");
+	expect_answer("gpa web 0x\r", "gpa: expected a GPA like 0x200000, found '0x'\n");
+	expect_answer("sept web 12345678123456780\r",
+		      "sept: expected a GPA like 0x200000, found '12345678123456780'\n");
+	expect_answer("gpa web 80000000\r", "gpa: 0x80000000 is no RAM of 'web'\n");
+	expect_answer("gpa web ffffffffffffffff\r",
+		      "gpa: 0xffffffffffffffff is no RAM of 'web'\n");
+	expect_contains(type("sept web ffffffffffffffff\r"), "sept_pages         0\n\r");
+}
+
+TEST(shell_sept_and_gpa_need_a_td_that_is_there)
+{
+	begin_with_memory();
+	expect_answer("sept wbe\r", "sept: unknown TD 'wbe', expected one of: web db\n");
+	expect_answer("gpa db\r", "gpa: TD 'db' is not created, expected 'create db' or "
+				  "'start db' before\n");
+	tds[0].state = VM_STOPPED;
+	expect_answer("gpa web\r",
+		      "gpa: 'web' is stopped, expected a TD that is created or running\n");
+}
+
+static unsigned count_lines(const char *text, const char *part)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, part)) != NULL; text++)
+		n++;
+	return n;
+}
+
+TEST(shell_list_of_many_runs_ends_with_where_the_rest_begins)
+{
+	begin_with_memory();
+	for (uint64_t at = 0; at < 600 * 2 * SIZE_4K; at += 2 * SIZE_4K)
+		EXPECT_EQ(gpa_map_set(&mechanism->map, gpa(at), SIZE_4K, GPA_SHARED),
+			  STATUS_OK);
+	EXPECT_EQ(count_lines(type("gpa web\r"), "\n0x"), 512);
+	expect_contains(fake_uart_output(), " private\nmore_from          0x200000\n\r");
+	EXPECT_EQ(count_lines(type("gpa web 200000\r"), "\n0x"), 512);
+	expect_contains(fake_uart_output(), "\nmore_from          0x400000\n\r");
+	EXPECT_EQ(count_lines(type("gpa web 400000\r"), "\n0x"), 1200 - 2 * 512);
+	EXPECT_EQ(count_lines(fake_uart_output(), "more_from"), 0);
+	expect_contains(type("gpa web -j\r"), "{\"more_from\":\"0x200000\"}\n");
+}
+
+TEST(shell_sept_of_many_runs_ends_with_where_the_rest_begins)
+{
+	begin_with_memory();
+	for (uint64_t at = 0; at < RAM; at += 2 * SIZE_2M)
+		EXPECT_EQ(td_resolve_fault(mechanism, gpa(at), LEVEL_4K), STATUS_OK);
+	EXPECT_EQ(count_lines(type("sept web\r"), "\n0x"), 512);
+	EXPECT_EQ(count_lines(fake_uart_output(), "more_from"), 0);
+	EXPECT_EQ(td_populate(mechanism, gpa(SIZE_2M), SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td_resolve_fault(mechanism, gpa(SIZE_2M), LEVEL_4K), STATUS_OK);
+	EXPECT_EQ(count_lines(type("sept web\r"), "\n0x"), 512);
+	expect_contains(fake_uart_output(), "\nmore_from          0x7fc00000\n\r");
+	EXPECT_EQ(count_lines(type("sept web 0x7fc00000\r"), "\n0x"), 1);
+}
+
+TEST(shell_list_says_when_the_td_ends_in_the_middle)
+{
+	begin_with_memory();
+	for (uint64_t at = 0; at < 100 * 2 * SIZE_4K; at += 2 * SIZE_4K)
+		EXPECT_EQ(gpa_map_set(&mechanism->map, gpa(at), SIZE_4K, GPA_SHARED),
+			  STATUS_OK);
+	mechanism_calls = 3;
+	EXPECT_EQ(count_lines(type("gpa web\r"), "\n0x"), 32);
+	expect_contains(fake_uart_output(), "\ngpa: 'web' ended before the list did\n\r");
 }
 
 TEST(shell_tdx_check_says_what_is_missing)
@@ -432,7 +678,7 @@ TEST(shell_echoes_what_was_typed_ahead_behind_its_prompt)
 TEST(shell_help_explains_every_word)
 {
 	begin_with_web();
-	expect_contains(type("help\r"), "destroy    NAME     ends a TD");
+	expect_contains(type("help\r"), "destroy    NAME       ends a TD");
 	expect_answer("help mem\r", "mem [-j]: physical memory by owner, free KeyIDs\n"
 				    "-j: answers with one JSON object a line\n");
 	expect_contains(type("help x\r"), "x: unknown command, expected one of: help");

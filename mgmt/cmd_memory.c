@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* The words about memory and KeyIDs. */
+#include "core/log.h"
+#include "core/string.h"
+#include "mgmt/cmd_table.h"
+#include "mm/frame.h"
+#include "tdx/td_report.h"
+
+#define LINES_MAX      512U /* of one answer; the operator asks for more */
+#define STEPS_PER_POLL 16U
+
+/* ---- mem ---- */
+
+static void add_write_back(void *ctx, const struct vm_info *info)
+{
+	*(uint64_t *)ctx += info->write_back_bytes;
+}
+
+void cmd_mem(struct cmd_session *s, const char *arg)
+{
+	uint64_t bytes[FRAME_OWNER_COUNT];
+	uint64_t write_back = 0;
+
+	(void)arg;
+	frame_account(bytes);
+	s->ops->vm_each(add_write_back, &write_back);
+	cmd_record_begin(s);
+	for (unsigned i = 0; i < FRAME_OWNER_COUNT; i++)
+		cmd_record_number(s, frame_owner_name((enum frame_owner)i), bytes[i]);
+	cmd_record_number(s, "total", frame_total());
+	cmd_record_number(s, "write_back", write_back);
+	cmd_record_number(s, "tdx_free_4k", frame_free_tdx(LEVEL_4K));
+	cmd_record_number(s, "tdx_free_2m", frame_free_tdx(LEVEL_2M));
+	cmd_record_number(s, "keyids_free", s->ops->tdx_keyid_free_count());
+	cmd_record_end(s);
+}
+
+/* ---- hkid ---- */
+
+static void count_holder(void *ctx, const struct vm_info *info)
+{
+	*(unsigned *)ctx += info->hkid != 0;
+}
+
+static void holder_row(void *ctx, const struct vm_info *info)
+{
+	struct cmd_session *s = ctx;
+
+	if (info->hkid == 0)
+		return;
+	cmd_row_begin(s);
+	cmd_record_number(s, "keyid", info->hkid);
+	cmd_record_text(s, "td", info->name);
+	cmd_record_end(s);
+}
+
+void cmd_hkid(struct cmd_session *s, const char *arg)
+{
+	const struct tdx_module_info *m = s->ops->tdx_module_info();
+	unsigned free_count = s->ops->tdx_keyid_free_count();
+	unsigned held = 0;
+
+	(void)arg;
+	s->ops->vm_each(count_holder, &held);
+	cmd_record_begin(s);
+	cmd_record_number(s, "global_keyid", m->global_keyid);
+	cmd_record_number(s, "keyids", m->keyid_count);
+	cmd_record_number(s, "keyids_free", free_count);
+	cmd_record_number(s, "keyids_of_tds", held);
+	cmd_record_number(s, "keyids_lost", m->keyid_count - free_count - held);
+	cmd_record_end(s);
+	s->ops->vm_each(holder_row, s);
+}
+
+/* ---- GPAs ---- */
+
+/* Hexadecimal, with or without 0x. */
+static bool parse_gpa(const char *text, gpa_t *out)
+{
+	uint64_t value = 0;
+
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		text += 2;
+	if (*text == '\0' || strlen(text) > 16)
+		return false;
+	for (; *text != '\0'; text++) {
+		if (*text >= '0' && *text <= '9')
+			value = value << 4 | (uint64_t)(*text - '0');
+		else if ((*text | 0x20) >= 'a' && (*text | 0x20) <= 'f')
+			value = value << 4 | (uint64_t)((*text | 0x20) - 'a' + 10);
+		else
+			return false;
+	}
+	*out = gpa(value);
+	return true;
+}
+
+/*
+ * The TD of a word whose second argument may be a GPA, *at, 0 by default. Otherwise NULL, and a
+ * line says what is wrong.
+ */
+static struct td *begin(struct cmd_session *s, const char *name, gpa_t *at)
+{
+	struct vm_info info;
+	struct td *td;
+
+	*at = gpa(0);
+	if (!cmd_get_existing(s, name, &info))
+		return NULL;
+	if (s->second != NULL && !parse_gpa(s->second, at)) {
+		cmd_print(s, "%s: expected a GPA like 0x200000, found '%.40s'\n", s->word,
+			  s->second);
+		return NULL;
+	}
+	td = s->ops->vm_td(name);
+	if (td == NULL)
+		cmd_print(s, "%s: '%s' is %s, expected a TD that is created or running\n",
+			  s->word, name, vm_state_name(info.state));
+	(void)string_copy(s->listing.name, sizeof(s->listing.name), name);
+	s->listing.lines_left = LINES_MAX;
+	return td;
+}
+
+/* The TD of a list that goes on; NULL when it ended meanwhile. */
+static struct td *go_on(struct cmd_session *s)
+{
+	struct td *td = s->ops->vm_td(s->listing.name);
+
+	if (td == NULL)
+		cmd_print(s, "%s: '%s' ended before the list did\n", s->word, s->listing.name);
+	return td;
+}
+
+/* Counts a line of a list and begins it, or says where the rest begins: then false. */
+static bool begin_line(struct cmd_session *s, gpa_t from, gpa_t to, const char *size_title,
+		       const char *last_title)
+{
+	struct cmd_listing *l = &s->listing;
+
+	if (l->lines_left == 0) {
+		cmd_record_begin(s);
+		cmd_record_gpa(s, "more_from", from);
+		cmd_record_end(s);
+		return false;
+	}
+	if (l->lines_left-- == LINES_MAX && !s->json)
+		cmd_print(s, "%-16s %-16s %12s %s\n", "FROM", "TO", size_title, last_title);
+	cmd_row_begin(s);
+	cmd_record_gpa(s, "from", from);
+	cmd_record_gpa(s, "to", to);
+	return true;
+}
+
+/* ---- sept ---- */
+
+static bool small_run_line(struct cmd_session *s, const struct td_small_run *run)
+{
+	if (!begin_line(s, run->from, run->to, "PAGES/4K", "REASON"))
+		return false;
+	cmd_record_number(s, "pages_4k", run->pages);
+	cmd_record_text(s, "reason", td_small_reason_text(run->reason));
+	cmd_record_end(s);
+	return true;
+}
+
+static bool continue_sept(struct cmd_session *s)
+{
+	const struct td *td = go_on(s);
+	struct td_small_run run;
+
+	for (unsigned i = 0; i < STEPS_PER_POLL && td != NULL; i++) {
+		if (s->listing.at.raw >= td_report_end(td).raw)
+			return false;
+		if (td_next_small_run(td, &s->listing.at, &run) && !small_run_line(s, &run))
+			return false;
+	}
+	return td != NULL;
+}
+
+void cmd_sept(struct cmd_session *s, const char *arg)
+{
+	gpa_t at;
+	const struct td *td = begin(s, arg, &at);
+
+	if (td == NULL)
+		return;
+	cmd_record_begin(s);
+	cmd_record_number(s, "pages_1g", atomic_load(&td->sept.leaf_count[LEVEL_1G]));
+	cmd_record_number(s, "pages_2m", atomic_load(&td->sept.leaf_count[LEVEL_2M]));
+	cmd_record_number(s, "pages_4k", atomic_load(&td->sept.leaf_count[LEVEL_4K]));
+	cmd_record_number(s, "private_bytes", sept_present_bytes(&td->sept));
+	cmd_record_number(s, "sept_pages", atomic_load(&td->sept.table_count));
+	cmd_record_end(s);
+	s->listing.at = gpa(align_down(at.raw, SIZE_2M));
+	s->rest = continue_sept;
+}
+
+/* ---- gpa ---- */
+
+static bool gpa_run_line(struct cmd_session *s, const struct td_gpa_run *run)
+{
+	if (!begin_line(s, run->from, run->to, "BYTES", "KIND"))
+		return false;
+	cmd_record_number(s, "bytes", run->to.raw - run->from.raw);
+	cmd_record_text(s, "kind", run->kind == GPA_PRIVATE ? "private" : "shared");
+	cmd_record_end(s);
+	return true;
+}
+
+static bool continue_gpa(struct cmd_session *s)
+{
+	const struct td *td = go_on(s);
+	struct td_gpa_run run;
+
+	for (unsigned i = 0; i < STEPS_PER_POLL && td != NULL; i++) {
+		if (!td_next_gpa_run(td, s->listing.at, &run) || !gpa_run_line(s, &run))
+			return false;
+		s->listing.at = run.to;
+	}
+	return td != NULL;
+}
+
+/* One GPA of RAM; false otherwise. */
+static bool describe(struct cmd_session *s, struct td *td, gpa_t at)
+{
+	struct td_gpa_run run;
+	char text[96];
+
+	if (!td_next_gpa_run(td, at, &run) || run.from.raw != at.raw) {
+		cmd_print(s, "gpa: 0x%lx is no RAM of '%s'\n", at.raw, s->listing.name);
+		return false;
+	}
+	td_describe_gpa(td, at, text, sizeof(text));
+	cmd_record_begin(s);
+	cmd_record_gpa(s, "gpa", at);
+	cmd_record_text(s, "page", text);
+	cmd_record_end(s);
+	return true;
+}
+
+void cmd_gpa(struct cmd_session *s, const char *arg)
+{
+	gpa_t at;
+	struct td *td = begin(s, arg, &at);
+
+	if (td == NULL || (s->second != NULL && !describe(s, td, at)))
+		return;
+	if (s->second == NULL) {
+		cmd_record_begin(s);
+		cmd_record_number(s, "map_bytes", gpa_map_bytes_used(&td->map));
+		cmd_record_number(s, "map_bytes_held", gpa_map_bytes_held(&td->map));
+		cmd_record_end(s);
+	}
+	s->listing.at = gpa(align_down(at.raw, SIZE_4K));
+	s->rest = continue_gpa;
+}
