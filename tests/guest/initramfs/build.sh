@@ -1,16 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# build.sh OUTPUT: packs busybox and the scripts beside this one into a gzipped initramfs,
-# the same bytes for the same inputs.
+# build.sh OUTPUT PROGRAM...: packs busybox, the init beside this script and the programs into
+# a gzipped initramfs, the same bytes for the same inputs.
 set -eu
 
 here=$(dirname "$0")
 out=$1
+shift
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
 mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp"
 cp "$(command -v busybox)" "$root/bin/busybox"
+cp "$@" "$root/bin/"
 cp "$here/init" "$root/init"
 chmod 755 "$root/init" "$root/bin/busybox"
 find "$root" -exec touch -h -d @0 '{}' +
