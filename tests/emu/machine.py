@@ -10,7 +10,9 @@ COM2, where the emulator speaks, goes to a file.
 """
 import ctypes
 import dataclasses
+import os
 import pathlib
+import random
 import re
 import selectors
 import shutil
@@ -55,6 +57,7 @@ class Options:
     emu_options: tuple[str, ...] = ()
     extra_files: dict[str, bytes] = dataclasses.field(default_factory=dict)
     timeout: float = 600
+    traffic_seconds: int = 10  # How long each run of memory traffic in a TD lasts.
 
 
 def default_cfg(o, kernel, initrd):
@@ -122,10 +125,24 @@ def run_tool(*command):
         raise MachineError(f"{command[0]}: {done.stdout}{done.stderr}")
 
 
-def end_with_parent():
-    """In the child: QEMU ends when we do, however that happens."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+def prepare_qemu(o):
+    """What QEMU's process does before it becomes QEMU: it ends when we do, however that happens,
+    and all CPUs of its machine share one of ours.
+
+    TCG runs them as threads, and each thread that executes FXRSTOR or XRSTOR clears a bit
+    (IGNNE#) of the first CPU's flags without a lock. When that meets a VMRUN or an exit of
+    the first CPU, nested paging or GIF stay as they were before: the machine dies. On one CPU
+    of ours the instruction that does it cannot be interrupted.
+    """
+    ours = random.choice(sorted(os.sched_getaffinity(0)))
+
+    def prepare():
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        if o.cpus > 1:
+            os.sched_setaffinity(0, {ours})
+
+    return prepare
 
 
 def exit_on_signals():
@@ -258,7 +275,7 @@ class Machine:
         with open(self.stderr_path, "wb") as stderr:
             self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0,
                                          stdout=subprocess.PIPE, stderr=stderr,
-                                         preexec_fn=end_with_parent)
+                                         preexec_fn=prepare_qemu(self.options))
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.qemu.stdout, selectors.EVENT_READ)
 
@@ -356,4 +373,4 @@ def run_interactive(options):
         command += ["-serial", "mon:stdio", "-serial", f"file:{log}"]
         print(f"The emulator's messages (COM2) go to {log}. Ctrl-A X ends the machine.",
               flush=True)
-        return subprocess.call(command)
+        return subprocess.call(command, preexec_fn=prepare_qemu(options))
