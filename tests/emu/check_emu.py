@@ -12,6 +12,7 @@ Once a step fails, the rest of its boot cannot be judged and counts as failed.
 """
 import argparse
 import dataclasses
+import json
 import pathlib
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import time
 import typing
 
 import machine
+import memory_words
 from machine import PROMPT, Options
 
 SHELL = r"^td# "
@@ -33,11 +35,14 @@ class Step:
     """One check of a boot; its name is the sentence that it proves."""
 
     name: str
-    expect: str | typing.Callable = PROMPT  # A regular expression, or what computes it.
-    send: str | None = None
+    # A regular expression, or what computes it; None: nothing is awaited, only checked.
+    expect: str | typing.Callable | None = PROMPT
+    send: str | typing.Callable | None = None
     key: str | None = None    # Typed as it is, without Enter.
     keep: str | None = None   # Remember what the group of `expect` matched, under this name.
     same: str | None = None   # Demand that it is what was kept under this name.
+    records: str | None = None  # Remember the JSON objects before `expect`, under this name.
+    check: typing.Callable | None = None  # Gets all that was kept; says what is wrong with it.
     poll: bool = False        # Type the line again until its answer is as expected.
     timeout: float = 120
 
@@ -86,16 +91,26 @@ READY = [*UP, Step("the module is ready", send="tdx-check", expect="TDX is ready
 COUNT_FREE = [Step("mem shows free frames", send="mem", expect=MEM_FREE, keep="frames"),
               Step("mem shows free KeyIDs", expect=KEYIDS_FREE, keep="keyids")]
 
-ALL_BACK = [
-    Step("nothing of the TD is left", send="list", expect=r"^debian +configured", poll=True),
-    Step("exactly the free frames of the start are back", send="mem", expect=MEM_FREE,
-         same="frames"),
-    Step("exactly the free KeyIDs of the start are back", expect=KEYIDS_FREE, same="keyids")]
 
-LINUX = [
+def all_back(*names):
+    """The TDs are gone, and with them all that they took."""
+    return [*[Step(f"nothing of TD {name} is left", send="list",
+                   expect=rf"^{name} +configured", poll=True) for name in names],
+            Step("exactly the free frames of the start are back", send="mem", expect=MEM_FREE,
+                 same="frames"),
+            Step("exactly the free KeyIDs of the start are back", expect=KEYIDS_FREE,
+                 same="keyids")]
+
+
+ALL_BACK = all_back("debian")
+
+SHELL_READY = [
     Step("start is accepted", send="start debian", expect=r"debian started"),
     Step("the TD's shell appears", send="console debian", expect="SHELL-READY", timeout=400),
-    Step("the TD's shell prompts", expect=SHELL),
+    Step("the TD's shell prompts", expect=SHELL)]
+
+LINUX = [
+    *SHELL_READY,
     # hvc0 exists from the middle of the boot on: what came before is in Linux's ring.
     Step("Linux finds itself in a TD", send="dmesg | grep -i tdx", expect=r"tdx: Guest detected"),
     Step("Linux sees its memory encrypted",
@@ -131,8 +146,71 @@ REFUSED = [
 
 LEAVE = Step("Ctrl-] leads back to the shell", key="\x1d")
 
-# Two TDs that run at once; each of their shells remembers who it is.
-TWO = [step for name in ("first", "second") for step in (
+# ---- TDs at work ----
+
+TRAFFIC_PASSED = r"^traffic: passed: .* 0 wrong, (\d+) MiB at once"
+
+
+def traffic(percent, processes, then=""):
+    """Types the command that fills and verifies so much of the TD's free memory."""
+    return lambda m: f"traffic {m.options.traffic_seconds} {percent} {processes}{then}"
+
+
+def both_words(check):
+    """A check of what `gpa` and `sept` said."""
+    return lambda kept: check(kept["gpa"], kept["sept"])
+
+
+def wrong_share(kept):
+    mib = int(kept["mib"])
+    return None if mib << 20 >= memory_words.RAM * 2 // 3 else f"it was {mib} MiB"
+
+
+def memory_report(when):
+    """What the words say of a TD of 1 GiB that is otherwise idle."""
+    return [
+        Step(f"{when}, gpa answers", send="gpa -j debian", records="gpa"),
+        Step(f"{when}, sept answers", send="sept -j debian", records="sept"),
+        Step(f"{when}, gpa lists all of its RAM", expect=None,
+             check=both_words(memory_words.wrong_gpa)),
+        Step(f"{when}, sept gives a good reason for each 4K page", expect=None,
+             check=both_words(memory_words.wrong_reasons)),
+        Step(f"{when}, all the rest is mapped at 2M", expect=None,
+             check=both_words(memory_words.wrong_levels)),
+        Step(f"{when}, GPA map and Secure EPT agree to the byte", expect=None,
+             check=both_words(memory_words.wrong_sum))]
+
+
+BIG_TD = [
+    *SHELL_READY, LEAVE, *memory_report("after Linux' boot"),
+    Step("the swiotlb is converted in one piece", expect=None,
+         check=both_words(memory_words.wrong_swiotlb)),
+    Step("the console can be joined again", send="console debian", expect="Ctrl-"),
+    Step("memory traffic over most of its RAM finds every byte as written",
+         send=traffic(85, 4), expect=TRAFFIC_PASSED, keep="mib", timeout=300),
+    Step("that was most of its RAM", expect=None, check=wrong_share),
+    Step("the TD's shell prompts again", expect=SHELL),
+    LEAVE, *memory_report("after the traffic")]
+
+# Typed ahead, so that nothing else happens in between.
+WHILE_DYING = [
+    Step("destroy returns once the KeyID is free",
+         key="destroy debian\rstart second\rlist\r", expect=r"debian destroyed"),
+    Step("another TD is created and starts", expect=r"second started"),
+    Step("while the first is still dying", expect=r"^debian +dying \d+%.*\nsecond +running"),
+    Step("the other one's shell appears", send="console second", expect="SHELL-READY",
+         timeout=400),
+    Step("it prompts", expect=SHELL),
+    Step("its memory keeps what was written", send=traffic(60, 2), expect=TRAFFIC_PASSED,
+         timeout=300),
+    Step("it prompts again", expect=SHELL),
+    LEAVE,
+    Step("destroy is accepted", send="destroy second", expect="second destroyed"),
+    *all_back("debian", "second")]
+
+# TDs that run at once; each of their shells remembers who it is.
+NAMES = ("first", "second", "third")
+START_ALL = [step for name in NAMES for step in (
     Step(f"start of the {name} is accepted", send=f"start {name}", expect=f"{name} started"),
     Step(f"the {name} TD's shell appears", send=f"console {name}", expect="SHELL-READY",
          timeout=400),
@@ -140,13 +218,30 @@ TWO = [step for name in ("first", "second") for step in (
     Step("it takes a variable", send=f"me={name}", expect=SHELL),
     LEAVE)]
 
-SWITCH = [step for name in ("first", "second", "first") for step in (
-    Step(f"console attaches to the {name} TD", send=f"console {name}",
-         expect=rf"^console of {name}, Ctrl-\] leaves it"),
-    Step("its shell answers for itself", send="echo I-am-$me-$((40+2))",
-         expect=rf"^I-am-{name}-42$"),
-    Step("it prompts again", expect=SHELL),
-    LEAVE)]
+ALL_RUN = Step("all of them run", send="list",
+               expect=r"^" + r".*\n".join(f"{name} +running" for name in NAMES))
+
+
+def at_each(names, text, *steps):
+    """The steps at the console of one TD after the other."""
+    return [step for name in names for step in (
+        Step(f"console attaches to the {name} TD{text}", send=f"console {name}",
+             expect=rf"^console of {name}, Ctrl-\] leaves it"),
+        Step("its shell answers for itself", send="echo I-am-$me-$((40+2))",
+             expect=rf"^I-am-{name}-42$"),
+        Step("it prompts again", expect=SHELL),
+        *steps, LEAVE)]
+
+
+# In the background, so that all of them work at once.
+BEGIN_TRAFFIC = Step("it begins memory traffic", expect=SHELL,
+                     send=traffic(60, 2, " >/tmp/$me &"))
+SEE_TRAFFIC = [
+    Step("its traffic ends", send="wait; cat /tmp/$me", expect=TRAFFIC_PASSED, timeout=300),
+    Step("it prompts after that", expect=SHELL)]
+
+DESTROY_ALL = [Step(f"destroy of the {name} is accepted", send=f"destroy {name}",
+                    expect=f"{name} destroyed") for name in NAMES]
 
 KEYID_TAKEN = [
     Step("the first TD takes the only KeyID", send="create first", expect="first created"),
@@ -186,23 +281,20 @@ kernel = vmlinuz
 memory = 64G
 """
 
-TWO_TDS = """\
-[redoubt]
-console = com1,115200
-log = info
 
-[td first]
+def small_tds(*names):
+    """The configuration of TDs of 256 MiB."""
+    return "[redoubt]\nconsole = com1,115200\nlog = info\n" + "".join(f"""
+[td {name}]
 kernel = vmlinuz
 initrd = initrd.gz
 cmdline = console=hvc0
 memory = 256M
+""" for name in names)
 
-[td second]
-kernel = vmlinuz
-initrd = initrd.gz
-cmdline = console=hvc0
-memory = 256M
-"""
+
+BIG_AND_SECOND = small_tds("debian", "second").replace("memory = 256M",
+                                                       "memory = 1G\nvcpus = 2", 1)
 
 L1_PROBE = pathlib.Path("emu/l1probe.efi")  # In the build folder.
 
@@ -233,10 +325,13 @@ BOOTS = [
         *READY, *COUNT_FREE, *LINUX, *TALK, *GUEST_POWEROFF, *DESTROY, *ALL_BACK]),
     Boot("grub, 4 CPUs", Options(boot="grub", cpus=4), [
         *READY, *COUNT_FREE, *LINUX, *TALK, *GUEST_POWEROFF, *DESTROY, *ALL_BACK]),
-    Boot("two TDs at once", Options(cpus=2, ram="3G", cfg_text=TWO_TDS), [
-        *READY, *TWO, *SWITCH,
-        Step("both run", send="list", expect=r"^first +running.*\nsecond +running")]),
-    Boot("one KeyID", Options(cfg_text=TWO_TDS, emu_options=("keyids=2",)), [
+    Boot("1 GiB TD at work", Options(cpus=2, ram="3G", cfg_text=BIG_AND_SECOND), [
+        *READY, *COUNT_FREE, *BIG_TD, *WHILE_DYING]),
+    Boot("3 TDs at work", Options(cpus=2, ram="3G", cfg_text=small_tds(*NAMES)), [
+        *READY, *COUNT_FREE, *START_ALL, *at_each(NAMES, "", BEGIN_TRAFFIC), ALL_RUN,
+        *at_each(NAMES, " again", *SEE_TRAFFIC), *at_each(NAMES[:1], " once more"), *DESTROY_ALL, *all_back(*NAMES)]),
+    Boot("one KeyID", Options(cfg_text=small_tds("first", "second"),
+                              emu_options=("keyids=2",)), [
         *READY, *KEYID_TAKEN]),
     Boot("no module", Options(emu_options=("module=none",)), [
         *UP, *REFUSED,
@@ -313,21 +408,40 @@ def poll(m, step, expect):
                 raise
 
 
-def do_step(m, step, kept):
-    """Performs a step; raises MachineError when its sentence does not hold."""
+def records_in(text):
+    """The JSON objects of an answer; at least one."""
+    found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    if not found:
+        raise machine.MachineError("no JSON object in the answer")
+    return found
+
+
+def talk(m, step, kept):
+    """Types what the step says and waits for what it expects; returns the match."""
     expect = step.expect(m) if callable(step.expect) else step.expect
     if step.poll:
-        found = poll(m, step, expect)
-    else:
-        if step.send is not None:
-            m.command(step.send)
-        if step.key is not None:
-            m.send_raw(step.key)
-        found = m.expect(expect, step.timeout)
+        return poll(m, step, expect)
+    if step.send is not None:
+        m.command(step.send(m) if callable(step.send) else step.send)
+    if step.key is not None:
+        m.send_raw(step.key)
+    start = m.position
+    found = expect and m.expect(expect, step.timeout)
+    if step.records:
+        kept[step.records] = records_in(m.com1.text[start:found.start()])
+    return found
+
+
+def do_step(m, step, kept):
+    """Performs a step; raises MachineError when its sentence does not hold."""
+    found = talk(m, step, kept)
     if step.keep:
         kept[step.keep] = found.group(1)
     if step.same and found.group(1) != kept[step.same]:
         raise machine.MachineError(f"{found.group(1)}, but it was {kept[step.same]} before")
+    wrong = step.check and step.check(kept)
+    if wrong:
+        raise machine.MachineError(wrong)
 
 
 def run_steps(m, boot, todo, tap):
@@ -381,6 +495,8 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--build", type=pathlib.Path, default=machine.ROOT / "build")
     p.add_argument("--repeat", type=int, default=1, metavar="N", help="run each boot N times")
+    p.add_argument("--traffic", type=int, default=Options.traffic_seconds, metavar="S",
+                   help="seconds of each memory traffic in a TD (%(default)s)")
     p.add_argument("wanted", nargs="?", default="", help="only boots whose name has this")
     a = p.parse_args()
     tap = Tap()
@@ -391,7 +507,8 @@ def main():
         if a.wanted in boot.name:
             kernel = boot.options.kernel and build / boot.options.kernel
             image = boot.options.image and build / boot.options.image
-            options = dataclasses.replace(boot.options, build=build, kernel=kernel, image=image)
+            options = dataclasses.replace(boot.options, build=build, kernel=kernel, image=image,
+                                          traffic_seconds=a.traffic)
             for _ in range(a.repeat):
                 run_boot(boot, options, tap)
     print(f"1..{tap.passed + tap.failed}")

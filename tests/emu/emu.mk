@@ -51,3 +51,11 @@ $(B)/emu/tdxemu.elf: $(EMU_CORE_OBJ) $(EMU_MB2_OBJ) tests/emu/mb2.ld
 	  -T tests/emu/mb2.ld $(EMU_CORE_OBJ) $(EMU_MB2_OBJ) -o $@
 
 -include $(EMU_CORE_OBJ:.o=.d) $(EMU_EFI_OBJ:.o=.d) $(EMU_MB2_OBJ:.o=.d)
+
+# The boots with memory traffic, a minute each time.
+SOAK_BOOTS ?= 1
+soak: soak-emu
+soak-emu: machine ## boots of TDs with a minute of memory traffic, SOAK_BOOTS times
+	@$(PYTHON) tests/emu/check_emu.py --build $(B) --traffic 60 --repeat $(SOAK_BOOTS) "at work"
+
+.PHONY: soak-emu
