@@ -20,7 +20,7 @@ enum log_level log_threshold = LOG_INFO;
  */
 static struct spinlock ring_lock = SPINLOCK_INIT;
 static char ring[LINE_COUNT][LINE_MAX];
-static uint64_t ring_next;
+static atomic_uint_least64_t ring_next;
 
 static _Atomic(log_sink_fn) log_sink;
 static uint64_t (*_Atomic log_clock)(void);
@@ -29,6 +29,7 @@ static atomic_bool is_dying;
 void log_set_sink(log_sink_fn sink) { atomic_store(&log_sink, sink); }
 void log_set_clock(uint64_t (*now_us)(void)) { atomic_store(&log_clock, now_us); }
 void log_set_dying(void) { atomic_store(&is_dying, true); }
+bool log_is_dying(void) { return atomic_load(&is_dying); }
 
 /*
  * Its holder may be a CPU that was stopped, or the code that a machine check interrupted:
@@ -103,10 +104,13 @@ static bool copy_line(uint64_t *at, char *line)
 	return found;
 }
 
-void log_replay(void (*emit)(void *ctx, const char *line), void *ctx)
+uint64_t log_next(void) { return atomic_load(&ring_next); }
+
+uint64_t log_replay(uint64_t from, void (*emit)(void *ctx, const char *line), void *ctx)
 {
 	char line[LINE_MAX];
 
-	for (uint64_t at = 0; copy_line(&at, line); at++)
+	for (; copy_line(&from, line); from++)
 		emit(ctx, line);
+	return from;
 }

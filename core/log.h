@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,9 +38,14 @@ void log_set_clock(uint64_t (*now_us)(void));
 
 /* The machine is dying and one CPU is left: no more waiting for locks that others may hold. */
 void log_set_dying(void);
+bool log_is_dying(void);
 
-/* Calls `emit` once per line still in the ring, oldest first. */
-void log_replay(void (*emit)(void *ctx, const char *line), void *ctx);
+/* Lines are numbered from 0 on; the number of the next one. */
+uint64_t log_next(void);
+
+/* Calls `emit` once per line from number `from` on that is still in the ring, oldest first.
+ * Returns the number of the one behind the last. */
+uint64_t log_replay(uint64_t from, void (*emit)(void *ctx, const char *line), void *ctx);
 
 /* vsnprintf subset: d i u x X p s c %, flags 0 - #, width, precision, l ll z. Always
  * terminates. */

@@ -164,7 +164,7 @@ void cmd_log(struct cmd_session *s, const char *arg)
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
 
 	if (arg == NULL) {
-		log_replay(log_line, s);
+		(void)log_replay(0, log_line, s);
 		return;
 	}
 	for (unsigned i = 0; i < 4; i++) {

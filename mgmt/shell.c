@@ -19,6 +19,7 @@
 #define BYTES_PER_POLL 64
 #define LIFE_CHECK_US  20000
 #define TYPED_MAX      128
+#define LOG_WAIT_US    40000 /* for the end of a TD's line */
 
 /* One serial line, one shell. Used by the BSP's loop alone, but for the atomics. */
 static struct {
@@ -30,6 +31,9 @@ static struct {
 	uint64_t next_life_check_us;
 	atomic_bool has_prompt; /* prompt and line are on the screen, with the cursor in them */
 	atomic_bool in_raw_line; /* a TD's output stands in the middle of a line */
+	atomic_bool holds_log;   /* log lines are shown by show_log() */
+	uint64_t log_shown;      /* number of the first line that is held */
+	uint64_t raw_us;         /* when the TD printed last */
 } shell;
 
 static void write_text(const char *text, size_t length) { uart_write(text, length); }
@@ -43,6 +47,8 @@ static void write_edited(void *ctx, const char *text, size_t length)
 /* Any CPU, any context: never waits for the shell, which prints its line again later. */
 static void print_log_line(const char *text, size_t length)
 {
+	if (atomic_load(&shell.holds_log) && !log_is_dying())
+		return;
 	if (atomic_exchange(&shell.has_prompt, false))
 		uart_write("\r\x1b[K", 4);
 	if (atomic_exchange(&shell.in_raw_line, false))
@@ -50,12 +56,62 @@ static void print_log_line(const char *text, size_t length)
 	uart_write(text, length);
 }
 
-static void print_td_bytes(const char *bytes, size_t length)
+/* ---- The log beside a TD's console: between the TD's lines ---- */
+
+static void hold_log(void)
+{
+	shell.log_shown = log_next();
+	atomic_store(&shell.holds_log, true);
+}
+
+static void show_line(void *ctx, const char *line)
+{
+	char text[256];
+
+	(void)ctx;
+	if (atomic_exchange(&shell.in_raw_line, false))
+		uart_write("\n", 1);
+	(void)format(text, sizeof(text), "%s\n", line);
+	uart_write(text, strlen(text));
+}
+
+static void show_log(void) { shell.log_shown = log_replay(shell.log_shown, show_line, NULL); }
+
+static bool is_log_waiting(void)
+{
+	return atomic_load(&shell.holds_log) && log_next() != shell.log_shown;
+}
+
+/* A prompt has no end: what waits for it is shown when the TD is silent. */
+static void poll_log(void)
+{
+	if (is_log_waiting() &&
+	    (!atomic_load(&shell.in_raw_line) || timer_now_us() >= shell.raw_us + LOG_WAIT_US))
+		show_log();
+}
+
+static void print_raw(const char *bytes, size_t length)
 {
 	if (length == 0)
 		return;
 	uart_write_raw(bytes, length);
 	atomic_store(&shell.in_raw_line, bytes[length - 1] != '\n');
+	shell.raw_us = timer_now_us();
+}
+
+static void print_td_bytes(const char *bytes, size_t length)
+{
+	size_t n = 0;
+
+	if (is_log_waiting()) {
+		while (n < length && bytes[n] != '\n')
+			n++;
+		n += n < length;
+		print_raw(bytes, n);
+		if (!atomic_load(&shell.in_raw_line))
+			show_log();
+	}
+	print_raw(bytes + n, length - n);
 }
 
 /* ---- The TD's console ---- */
@@ -63,8 +119,11 @@ static void print_td_bytes(const char *bytes, size_t length)
 static void leave_console(const char *why)
 {
 	char text[TD_NAME_MAX + sizeof(((struct vm_info *)NULL)->reason) + 64];
-	const char *start = atomic_exchange(&shell.in_raw_line, false) ? "\n" : "";
+	const char *start;
 
+	atomic_store(&shell.holds_log, false);
+	show_log();
+	start = atomic_exchange(&shell.in_raw_line, false) ? "\n" : "";
 	(void)format(text, sizeof(text), "%sconsole of %s left: %s\n", start,
 		     shell.session.attached, why);
 	uart_write(text, strlen(text));
@@ -134,6 +193,8 @@ static void type_into_line(int byte)
 		return;
 	atomic_store(&shell.has_prompt, false);
 	cmd_execute(&shell.session, line);
+	if (shell.session.attached[0] != '\0')
+		hold_log();
 }
 
 /* Takes what was typed, a bounded number of bytes, up to a command that takes long. */
@@ -174,6 +235,7 @@ void shell_poll(void)
 		return;
 	if (shell.session.attached[0] != '\0') {
 		type_into_td();
+		poll_log();
 		check_life();
 	} else {
 		show_prompt();
@@ -197,6 +259,7 @@ void shell_start(const struct cmd_ops *ops, const struct boot_info *bi,
 	shell.typed_count = 0;
 	log_set_sink(print_log_line);
 	atomic_store(&shell.has_prompt, false);
+	atomic_store(&shell.holds_log, false);
 	show_prompt();
 }
 

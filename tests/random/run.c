@@ -91,7 +91,7 @@ static void print_log(void)
 {
 	static char lines[LOG_LINES][256];
 
-	log_replay(print_log_line, lines);
+	(void)log_replay(0, print_log_line, lines);
 	for (unsigned i = 0; i < LOG_LINES; i++)
 		if (lines[i][0])
 			printf("#   log: %.*s\n", (int)strcspn(lines[i], "\n"), lines[i]);

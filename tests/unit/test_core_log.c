@@ -62,7 +62,12 @@ TEST(log_replay_gives_the_newest_lines_oldest_first)
 	log_set_sink(NULL);
 	for (int i = 0; i < 2000; i++)
 		log_info("line %d", i);
-	log_replay(count_line, &n);
+	EXPECT_EQ(log_replay(0, count_line, &n), 2000);
 	EXPECT_EQ(n, 512);
 	EXPECT_TRUE(strstr(last, "line 1488") != NULL);
+	n = 0;
+	EXPECT_EQ(log_next(), 2000);
+	EXPECT_EQ(log_replay(1999, count_line, &n), 2000);
+	EXPECT_EQ(n, 1);
+	EXPECT_TRUE(strstr(last, "line 1999") != NULL);
 }

@@ -820,14 +820,53 @@ TEST(console_of_a_td_that_takes_no_keys_can_be_left)
 	EXPECT_STR_EQ(typed, "");
 }
 
-TEST(console_shows_log_lines_on_lines_of_their_own)
+TEST(console_shows_log_lines_between_the_lines_of_the_td)
+{
+	attach();
+	reader("hel", 3);
+	fake_uart_clear();
+	log_warn("look");
+	shell_poll();
+	EXPECT_STR_EQ(fake_uart_output(), "");
+	reader("lo\r\nnext", 8);
+	expect_contains(fake_uart_output(), "lo\r\n[");
+	expect_contains(fake_uart_output(), "hv: look\nnext");
+}
+
+TEST(console_shows_log_lines_behind_a_prompt_after_a_while)
 {
 	attach();
 	reader("# ", 2);
-	fake_uart_clear();
 	log_warn("look");
-	EXPECT_EQ(fake_uart_output()[0], '\n');
-	fake_uart_clear();
+	expect_contains(type(""), "\n[");
+	expect_contains(fake_uart_output(), "hv: look\n");
 	log_warn("again");
-	EXPECT_EQ(fake_uart_output()[0], '[');
+	EXPECT_EQ(type("")[0], '[');
+}
+
+TEST(console_shows_every_log_line_once)
+{
+	attach();
+	log_warn("one");
+	EXPECT_EQ(count_lines(type(""), "hv: one"), 1);
+	reader("# ", 2);
+	log_warn("two");
+	fake_uart_clear();
+	EXPECT_EQ(count_lines(type("\x1d"), "hv: two"), 1);
+	EXPECT_EQ(fake_uart_output()[0], '\n');
+	expect_contains(fake_uart_output(), "hv: two\nconsole of web left: Ctrl-]\n");
+	log_warn("three");
+	expect_contains(fake_uart_output(), "hv: three\n");
+	EXPECT_STR_EQ(type(""), "\r\x1b[Kredoubt> ");
+}
+
+TEST(console_holds_no_log_line_back_when_the_machine_dies)
+{
+	attach();
+	reader("hel", 3);
+	log_set_dying();
+	fake_uart_clear();
+	log_error("the end");
+	EXPECT_EQ(fake_uart_output()[0], '\n');
+	expect_contains(fake_uart_output(), "hv: the end\n");
 }
