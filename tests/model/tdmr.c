@@ -284,6 +284,15 @@ uint64_t tdh_sys_config(struct call *call)
 	return status;
 }
 
+static unsigned count_bits(uint32_t word)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 32; i++)
+		n += word >> i & 1;
+	return n;
+}
+
 static uint64_t key_config(struct call *call)
 {
 	struct tdx_model *model = call->model;
@@ -303,7 +312,7 @@ static uint64_t key_config(struct call *call)
 		return TDX_OPERAND_BUSY | OPERAND_KET;
 	}
 	configured = atomic_fetch_or(&model->packages_configured, package) | package;
-	if ((unsigned)__builtin_popcount(configured) == model->platform.package_count)
+	if (count_bits(configured) == model->platform.package_count)
 		atomic_store(&model->state, SYS_READY);
 	return TDX_SUCCESS;
 }
