@@ -247,27 +247,30 @@ static void set_pages(hpa_t base, uint64_t size, unsigned owner)
 
 /* ---- allocation ---- */
 
-static bool take_gib(unsigned class, enum frame_owner owner, hpa_t *out)
+static bool find_gib(unsigned class, hpa_t *out)
 {
 	for (uint32_t i = 0; i < slot_count; i++) {
 		if (!gib_is_free(&slots[i], class))
 			continue;
 		*out = hpa(slots[i].gib * SIZE_1G);
-		set_pages(*out, SIZE_1G, owner);
 		return true;
 	}
 	return false;
 }
 
-static bool take_chunk(unsigned class, enum frame_owner owner, hpa_t *out)
+static bool find_chunk(unsigned class, hpa_t *out)
 {
 	uint64_t c;
 
 	if (!bitset_first(&free_chunks[class], &c))
 		return false;
 	*out = chunk_base(c);
-	chunk_set_pages(c, 0, PAGES_PER_CHUNK, owner);
 	return true;
+}
+
+static bool find(enum page_level level, unsigned class, hpa_t *out)
+{
+	return level == LEVEL_1G ? find_gib(class, out) : find_chunk(class, out);
 }
 
 static bool take_page(unsigned class, enum frame_owner owner, hpa_t *out)
@@ -286,17 +289,12 @@ static bool take_page(unsigned class, enum frame_owner owner, hpa_t *out)
 
 static bool take(enum page_level level, unsigned class, enum frame_owner owner, hpa_t *out)
 {
-	switch (level) {
-	case LEVEL_4K:
+	if (level == LEVEL_4K)
 		return take_page(class, owner, out);
-	case LEVEL_2M:
-		return take_chunk(class, owner, out);
-	case LEVEL_1G:
-		return take_gib(class, owner, out);
-	case LEVEL_512G:
-		break;
-	}
-	return false;
+	if (level > LEVEL_1G || !find(level, class, out))
+		return false;
+	set_pages(*out, level_size(level), owner);
+	return true;
 }
 
 static bool is_for_td(enum frame_owner owner)
@@ -421,19 +419,11 @@ enum status frame_alloc_at(hpa_t at, enum page_level level, enum frame_owner own
 
 enum status frame_find(enum page_level level, hpa_t *out)
 {
-	uint64_t c = 0;
 	bool is_found;
 
 	CHECK(level == LEVEL_2M || level == LEVEL_1G);
 	spin_lock(&lock);
-	if (level == LEVEL_2M) {
-		is_found = find_chunk(CLASS_TDX, &c);
-	} else {
-		is_found = bitset_first(&free_gibs[CLASS_TDX], &c);
-		c *= CHUNKS_PER_GIB;
-	}
-	if (is_found)
-		*out = chunk_base(c);
+	is_found = find(level, CLASS_TDX, out);
 	spin_unlock(&lock);
 	return is_found ? STATUS_OK : STATUS_NO_MEMORY;
 }

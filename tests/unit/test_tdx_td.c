@@ -262,7 +262,7 @@ TEST(tdx_td_in_fragmented_memory_gets_4k_pages_and_one_line_in_the_log)
 	EXPECT_EQ(td_resolve_fault(&td, gpa(5 * SIZE_2M), LEVEL_2M), STATUS_OK);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 3 * 512 + 1);
 	EXPECT_EQ(td.scattered, 4);
-	log_replay(count_line, NULL);
+	(void)log_replay(0, count_line, NULL);
 	EXPECT_EQ(fragmented_lines, 1);
 	mirror_check(&td);
 	destroy();
