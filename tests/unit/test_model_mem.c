@@ -241,6 +241,31 @@ TEST(model_a_debugger_finds_what_it_wrote)
 		EXPECT_EQ(vp_value(ids[i]), 0x101 + i);
 }
 
+/* Follows the ids of TDH.VP.RD from the first to the last; returns their number. */
+static unsigned walk_vcpu(void)
+{
+	unsigned count = 0;
+
+	EXPECT_EQ(vp_read(ALL), FIRST_FIELD);
+	for (uint64_t id = out.rdx; id != ALL; id = out.rdx) {
+		EXPECT_EQ(vp_read(id), 0);
+		EXPECT_TRUE(count++ < 10000);
+	}
+	return count;
+}
+
+TEST(model_a_walk_shows_the_host_some_of_a_vcpu)
+{
+	start(0);
+	EXPECT_EQ(walk_vcpu(), 40);
+}
+
+TEST(model_a_walk_shows_a_debugger_the_state_of_a_vcpu)
+{
+	start(TDX_ATTR_DEBUG);
+	EXPECT_TRUE(walk_vcpu() > 1536 + 128); /* XBUFF and virtual APIC */
+}
+
 TEST(model_the_header_of_the_extended_state_is_not_the_debuggers)
 {
 	start(TDX_ATTR_DEBUG);
