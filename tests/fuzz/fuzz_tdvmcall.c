@@ -75,6 +75,21 @@ enum status td_drop_tables(struct td *td, gpa_t at, uint64_t size)
 	return STATUS_OK;
 }
 
+/* Nobody is idle here: never called. */
+enum status td_promote_begin(struct td *td, gpa_t region, enum page_level level)
+{
+	(void)td;
+	(void)region;
+	(void)level;
+	FUZZ_CHECK(false);
+	return STATUS_NOT_FOUND;
+}
+
+enum status td_promote_commit(struct td *td, gpa_t region, enum page_level level)
+{
+	return td_promote_begin(td, region, level);
+}
+
 enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level limit)
 {
 	enum page_level uniform;
@@ -99,6 +114,8 @@ enum status td_vcpu_interrupt_pending(struct td_vcpu *vcpu, bool *pending)
 }
 
 /* ---- What else vm/ has around its exits ---- */
+
+void promote_note(struct vm *of, uint64_t at) { FUZZ_CHECK(of == vm && vm_is_ram(vm, at)); }
 
 void cpu_queue_want_timer(uint64_t tsc) { FUZZ_CHECK(tsc != 0); }
 void cpu_queue_call_bsp(void) {}

@@ -361,7 +361,6 @@ static const struct kept_fields kept_fields[] = {
 	{CLASS_VMCS, 1, 0x2816},
 	{CLASS_VMCS, 1, 0x2818},
 	{CLASS_VMCS, 1, 0x4002},
-	{CLASS_VMCS, 1, 0x4004},
 	{CLASS_VMCS, 1, 0x4006},
 	{CLASS_VMCS, 1, 0x4008},
 	{CLASS_VMCS, 1, 0x400a},
