@@ -13,6 +13,8 @@ Once a step fails, the rest of its boot cannot be judged and counts as failed.
 import argparse
 import dataclasses
 import json
+import multiprocessing
+import os
 import pathlib
 import subprocess
 import sys
@@ -382,18 +384,20 @@ BOOTS = [
 # ---- Running them -------------------------------------------------------------------
 
 class Tap:
-    """Numbers the results and counts them."""
+    """Numbers the results of all processes and counts them."""
 
     def __init__(self):
-        self.passed = self.failed = 0
+        self.counts = multiprocessing.Array("i", 2)  # Failed, passed.
 
     def result(self, ok, name, note=""):
-        if ok:
-            self.passed += 1
-        else:
-            self.failed += 1
-        word = "ok" if ok else "not ok"
-        print(f"{word} {self.passed + self.failed} - {name}{note}", flush=True)
+        with self.counts.get_lock():
+            self.counts[ok] += 1
+            word = "ok" if ok else "not ok"
+            print(f"{word} {sum(self.counts)} - {name}{note}", flush=True)
+
+    def explain(self, text):
+        with self.counts.get_lock():
+            print("\n".join(f"# {line}" for line in text.splitlines()), flush=True)
 
 
 def poll(m, step, expect):
@@ -482,12 +486,37 @@ def run_boot(boot, options, tap):
             try:
                 run_steps(m, boot, todo, tap)
             except machine.MachineError:
-                print("\n".join(f"# {line}" for line in m.report().splitlines()))
+                tap.explain(m.report())
                 raise
     except machine.MachineError as e:
-        print(f"# {e}")
+        tap.explain(f"{boot.name}: {e}")
         for name in todo:
             tap.result(False, f"{boot.name}: {name}")
+
+
+def run_boots(todo, following, tap, cpu):
+    """Takes boots off the list until there are none; the machines run on this CPU of ours."""
+    os.sched_setaffinity(0, {cpu})
+    while True:
+        with following.get_lock():
+            index = following.value
+            following.value += 1
+        if index >= len(todo):
+            return
+        run_boot(*todo[index], tap)
+
+
+def run_all(todo, tap):
+    """One boot at a time on each CPU of ours: a machine keeps to one."""
+    following = multiprocessing.Value("i", 0)
+    workers = [multiprocessing.Process(target=run_boots, args=(todo, following, tap, cpu))
+               for cpu in sorted(os.sched_getaffinity(0))[:len(todo)]]
+    for w in workers:
+        w.start()
+    for w in workers:
+        w.join()
+        if w.exitcode != 0:
+            tap.result(False, f"a process that runs boots ended with {w.exitcode}")
 
 
 def main():
@@ -503,17 +532,19 @@ def main():
     build = a.build.resolve()
     if a.wanted in "prediction":
         check_prediction(build, tap)
+    todo = []
     for boot in BOOTS:
         if a.wanted in boot.name:
             kernel = boot.options.kernel and build / boot.options.kernel
             image = boot.options.image and build / boot.options.image
             options = dataclasses.replace(boot.options, build=build, kernel=kernel, image=image,
                                           traffic_seconds=a.traffic)
-            for _ in range(a.repeat):
-                run_boot(boot, options, tap)
-    print(f"1..{tap.passed + tap.failed}")
-    print(f"{tap.passed} passed, {tap.failed} failed")
-    return 1 if tap.failed or not tap.passed else 0
+            todo += [(boot, options)] * a.repeat
+    run_all(todo, tap)
+    failed, passed = tap.counts
+    print(f"1..{passed + failed}")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
 
 
 if __name__ == "__main__":
