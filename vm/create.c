@@ -61,6 +61,17 @@ static uint64_t free_for_tds(void)
 	return pending + frame_free_tdx(LEVEL_4K) * PAGE_SIZE;
 }
 
+/* What TDs that are dying still hold comes back: better to wait than to refuse. */
+static enum status find_memory(uint64_t needed)
+{
+	enum status s = tdmr_init_need(needed);
+
+	if (s != STATUS_NO_MEMORY)
+		return s;
+	vm_finish_reclaim();
+	return tdmr_init_need(needed);
+}
+
 static enum status check_resources(const struct td_config *c, struct vm_error *why)
 {
 	const struct tdx_module_info *module = tdx_module_info();
@@ -78,7 +89,7 @@ static enum status check_resources(const struct td_config *c, struct vm_error *w
 		return explain(why, STATUS_NO_KEYID,
 			       "%s: no KeyID is left: all %u are in use, expected one free",
 			       c->name, module->keyid_count);
-	if (tdmr_init_need(needed) != STATUS_OK)
+	if (find_memory(needed) != STATUS_OK)
 		return explain(
 			why, STATUS_NO_MEMORY,
 			"%s: memory = %lu MiB takes %lu MiB, but only %lu MiB are free for "

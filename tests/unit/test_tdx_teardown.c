@@ -276,3 +276,25 @@ TEST(vm_is_created_while_another_dies)
 	EXPECT_EQ(guest_free_bytes(), frames);
 	EXPECT_EQ(hosted_owned_bytes(), 0);
 }
+
+TEST(vm_create_waits_for_memory_that_a_dying_td_still_holds)
+{
+	struct td_config c;
+	struct vm_error why = {""};
+	uint64_t frames;
+
+	guest_machine();
+	frames = guest_free_bytes();
+	c = *guest_config();
+	c.memory = align_down(frames * 2 / 3, SIZE_2M);
+	memcpy(c.name, "large", 6);
+	EXPECT_EQ(vm_create(&c, &why), STATUS_OK);
+	EXPECT_EQ(vm_destroy("large", &why), STATUS_OK);
+	EXPECT_TRUE(guest_free_bytes() < c.memory);
+	memcpy(c.name, "next", 5);
+	EXPECT_EQ(vm_create(&c, &why), STATUS_OK);
+	EXPECT_STR_EQ(why.text, "");
+	EXPECT_EQ(vm_destroy("next", &why), STATUS_OK);
+	vm_finish_reclaim();
+	EXPECT_EQ(guest_free_bytes(), frames);
+}
