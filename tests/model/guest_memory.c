@@ -117,12 +117,13 @@ void *guest_memory(struct guest *guest, uint64_t gpa, uint64_t access,
 		   enum guest_result *result)
 {
 	uint64_t hpa, rights = EPT_RWX;
-	enum ept_walk walk = gpa_is_private(&guest->vp->td, gpa)
-				     ? private_walk(guest, gpa, &rights, &hpa)
-				     : shared_walk(guest, gpa, access, &rights, &hpa);
+	bool is_private = gpa_is_private(&guest->vp->td, gpa);
+	enum ept_walk walk = is_private ? private_walk(guest, gpa, &rights, &hpa)
+					: shared_walk(guest, gpa, access, &rights, &hpa);
 
 	if (walk == WALK_DONE)
-		return page_at(guest->call->model, hpa);
+		return is_private ? page_at(guest->call->model, hpa)
+				  : host_page_at(guest->call->model, hpa);
 	*result = operand_fault(guest, gpa, (access & ~rights) | rights << 3, walk);
 	return NULL;
 }

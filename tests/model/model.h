@@ -111,6 +111,7 @@ struct tdx_model {
 	struct keyid keyid[MAX_KEYIDS];
 	struct wb_cycle wb[TDX_MODEL_MAX_PACKAGES];
 	_Atomic uint64_t calls[128];
+	uint8_t nowhere[PAGE_4K]; /* see host_page_at() */
 };
 
 /* ---- one SEAMCALL -------------------------------------------------------- */
@@ -171,6 +172,12 @@ void pamt_set(const struct page_lock *page, enum page_type type, uint64_t owner)
 void pamt_clear(const struct page_lock *page);
 bool page_in_tdmr(struct tdx_model *model, uint64_t hpa);
 void *page_at(struct tdx_model *model, uint64_t hpa);
+/*
+ * The same for memory that the host names as its own, with any KeyID. If the page is the
+ * module's, that is under another key: what is written through this KeyID never becomes its
+ * content, and what is read there means nothing.
+ */
+void *host_page_at(struct tdx_model *model, uint64_t hpa);
 void page_owner_changed(struct tdx_model *model, uint64_t hpa, uint64_t size, bool module);
 
 /* Locks the leaf PAMT entry that covers `hpa`; 0 or BUSY without operand. */

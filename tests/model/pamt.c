@@ -246,3 +246,34 @@ bool pamt_merge(struct tdx_model *model, uint64_t hpa, enum page_level level)
 	lock_release(&large->lock, LOCK_EXCLUSIVE);
 	return true;
 }
+
+static bool is_pamt(const struct tdx_model *model, uint64_t hpa)
+{
+	for (unsigned i = 0; i < model->tdmr_count; i++)
+		for (unsigned level = LEVEL_4K; level <= LEVEL_1G; level++)
+			if (hpa - model->tdmr[i].pamt_base[level] <
+			    model->tdmr[i].pamt_size[level])
+				return true;
+	return false;
+}
+
+static bool is_the_modules(struct tdx_model *model, uint64_t hpa)
+{
+	struct page_lock page;
+	bool is_free;
+
+	if (!page_in_tdmr(model, hpa))
+		return is_pamt(model, hpa);
+	if (!pamt_lock_leaf(model, hpa, LOCK_SHARED, &page))
+		return true;
+	is_free = page.entry->type == PT_NDA;
+	pamt_unlock(&page);
+	return !is_free;
+}
+
+void *host_page_at(struct tdx_model *model, uint64_t hpa)
+{
+	hpa &= (UINT64_C(1) << keyid_shift(model)) - 1;
+	return is_the_modules(model, hpa) ? &model->nowhere[hpa % PAGE_4K]
+					  : page_at(model, hpa);
+}

@@ -350,11 +350,6 @@ static void fill_sysinfo(const struct tdx_model *model, uint8_t *info)
 	}
 }
 
-static uint8_t *shared_page(struct call *call, uint64_t hpa)
-{
-	return page_at(call->model, hpa & ((UINT64_C(1) << keyid_shift(call->model)) - 1));
-}
-
 uint64_t tdh_sys_info(struct call *call)
 {
 	const struct tdx_platform *p = &call->model->platform;
@@ -371,14 +366,15 @@ uint64_t tdh_sys_info(struct call *call)
 		return status;
 	if (info_size < TDSYSINFO_SIZE)
 		return TDX_OPERAND_INVALID | OPERAND_RDX;
-	memset(shared_page(call, info_pa), 0, TDSYSINFO_SIZE); /* even if R8 or R9 is wrong */
+	memset(host_page_at(call->model, info_pa), 0,
+	       TDSYSINFO_SIZE); /* even if R8 or R9 is wrong */
 	status = check_shared_hpa(call, cmr_pa, CMR_INFO_ALIGN, OPERAND_R8);
 	if (status)
 		return status;
 	if (cmr_count < TDX_MODEL_MAX_CMRS)
 		return TDX_OPERAND_INVALID | OPERAND_R9;
-	fill_sysinfo(call->model, shared_page(call, info_pa));
-	cmrs = shared_page(call, cmr_pa);
+	fill_sysinfo(call->model, host_page_at(call->model, info_pa));
+	cmrs = host_page_at(call->model, cmr_pa);
 	for (unsigned i = 0; i < TDX_MODEL_MAX_CMRS; i++) {
 		put64(cmrs, 16 * i, i < p->cmr_count ? p->cmr[i].base : 0);
 		put64(cmrs, 16 * i + 8, i < p->cmr_count ? p->cmr[i].size : 0);
@@ -411,7 +407,7 @@ uint64_t tdh_sys_rdall(struct call *call)
 	status = check_shared_hpa(call, page_pa, PAGE_4K, OPERAND_RDX);
 	if (status)
 		return status;
-	return md_dump_system(call, MD_HOST, id, shared_page(call, page_pa),
+	return md_dump_system(call, MD_HOST, id, host_page_at(call->model, page_pa),
 			      &call->gpr[TDX_R8]);
 }
 

@@ -556,3 +556,21 @@ TEST(model_shows_a_td_the_xsave_area_of_its_own_features)
 	EXPECT_EQ(cpuid_of_td(xfam, 0x7, 0x1a01), 0x340);
 	EXPECT_EQ(cpuid_of_td(xfam, 0xe7, 0x1a01), 0xa80);
 }
+
+static void expect_untouched_by_rdall(uint64_t hpa)
+{
+	uint8_t before[4096];
+
+	memcpy(before, bare_memory(hpa), sizeof(before));
+	EXPECT_EQ(bare_call(0, TDH_SYS_RDALL, 0, hpa, ~UINT64_C(0)) >> 63, 0);
+	EXPECT_MEM_EQ(bare_memory(hpa), before, sizeof(before));
+}
+
+TEST(model_owned_pages_keep_their_content_when_the_host_names_them_as_a_buffer)
+{
+	bare_start();
+	bare_create_td(0, BARE_KEYID + 1);
+	expect_untouched_by_rdall(bare_page(0));
+	expect_untouched_by_rdall(BARE_PAMT);
+	EXPECT_EQ(bare_call(0, TDH_MNG_VPFLUSHDONE, bare_page(0), 0, 0), 0);
+}
