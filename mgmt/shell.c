@@ -19,7 +19,8 @@
 #define BYTES_PER_POLL 64
 #define LIFE_CHECK_US  20000
 #define TYPED_MAX      128
-#define LOG_WAIT_US    40000 /* for the end of a TD's line */
+#define LOG_WAIT_US    40000   /* for the end of a TD's line: of silence... */
+#define LOG_HOLD_US    1000000 /* ...and in all, for a TD whose line never ends */
 
 /* One serial line, one shell. Used by the BSP's loop alone, but for the atomics. */
 static struct {
@@ -34,6 +35,7 @@ static struct {
 	atomic_bool holds_log;   /* log lines are shown by show_log() */
 	uint64_t log_shown;      /* number of the first line that is held */
 	uint64_t raw_us;         /* when the TD printed last */
+	uint64_t line_us;        /* when it began the line that it is in */
 } shell;
 
 static void write_text(const char *text, size_t length) { uart_write(text, length); }
@@ -85,8 +87,11 @@ static bool is_log_waiting(void)
 /* A prompt has no end: what waits for it is shown when the TD is silent. */
 static void poll_log(void)
 {
+	uint64_t now = timer_now_us();
+
 	if (is_log_waiting() &&
-	    (!atomic_load(&shell.in_raw_line) || timer_now_us() >= shell.raw_us + LOG_WAIT_US))
+	    (!atomic_load(&shell.in_raw_line) || now >= shell.raw_us + LOG_WAIT_US ||
+	     now >= shell.line_us + LOG_HOLD_US))
 		show_log();
 }
 
@@ -95,8 +100,9 @@ static void print_raw(const char *bytes, size_t length)
 	if (length == 0)
 		return;
 	uart_write_raw(bytes, length);
-	atomic_store(&shell.in_raw_line, bytes[length - 1] != '\n');
 	shell.raw_us = timer_now_us();
+	if (!atomic_exchange(&shell.in_raw_line, bytes[length - 1] != '\n'))
+		shell.line_us = shell.raw_us;
 }
 
 static void print_td_bytes(const char *bytes, size_t length)

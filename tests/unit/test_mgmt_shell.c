@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "drivers/timer.h"
 #include "mgmt/shell_poll.h"
 #include "mgmt/version.h"
 #include "mm/frame.h"
@@ -842,6 +843,21 @@ TEST(console_shows_log_lines_behind_a_prompt_after_a_while)
 	expect_contains(fake_uart_output(), "hv: look\n");
 	log_warn("again");
 	EXPECT_EQ(type("")[0], '[');
+}
+
+TEST(console_shows_log_lines_although_the_tds_line_never_ends)
+{
+	attach();
+	reader("x", 1);
+	log_warn("look");
+	fake_uart_clear();
+	for (unsigned i = 0; i < 60; i++) {
+		timer_delay_us(20000);
+		reader("x", 1);
+		shell_poll();
+	}
+	expect_contains(fake_uart_output(), "x\n[");
+	expect_contains(fake_uart_output(), "hv: look\nx");
 }
 
 TEST(console_shows_every_log_line_once)
