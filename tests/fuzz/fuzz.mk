@@ -30,7 +30,7 @@ SOAK_CFLAGS  := -std=gnu11 -I. -MMD -MP -g -O1 -fno-strict-aliasing \
 check-fuzz: $(FUZZ:%=$(B)/fuzz/%) ## the corpus of each fuzz target, with mutations
 	@$(PYTHON) tests/fuzz/run.py $(B)/fuzz $(FUZZ)
 
-soak: $(FUZZ:%=$(B)/soak/%) ## libFuzzer for SOAK_SECONDS on each target; FUZZ=NAMES selects
+soak: $(FUZZ:%=$(B)/soak/%) ## long runs: SOAK_SECONDS of libFuzzer on each of FUZZ, OPS random operations, soak-emu
 	@$(PYTHON) tests/fuzz/run.py --seconds $(SOAK_SECONDS) $(B)/soak $(FUZZ)
 
 define FUZZ_TARGET
