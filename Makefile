@@ -87,9 +87,9 @@ TEST_IMAGES := $(B)/guest/vmlinuz $(B)/guest/initrd.gz $(B)/emu/tdxemu.efi $(B)/
 -include boot/boot.mk tdboot/tdboot.mk tests/emu/emu.mk tests/emu/l1probe/l1probe.mk
 -include tests/guest/guest.mk
 -include tests/trace/trace.mk tools/tools.mk tests/guest/initramfs/initramfs.mk
--include tests/fuzz/fuzz.mk tests/random/random.mk tests/bench/bench.mk tests/coverage/coverage.mk
+-include tests/fuzz/fuzz.mk tests/random/random.mk tests/bench/bench.mk
 -include tests/bench/seamcalls.mk
--include tests/faults/faults.mk tests/unit/unit.mk
+-include tests/faults/faults.mk tests/unit/unit.mk tests/coverage/coverage.mk
 
 all: $(IMAGES) $(TOOLS) ## build the images and the tools, print the images' SHA-384
 	@cd $(B) && sha384sum $(IMAGES:$(B)/%=%)

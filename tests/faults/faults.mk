@@ -4,15 +4,27 @@
 # record of its place in the program. The records, not a list, say what there is to test.
 
 FAULTS_SITED := $(filter-out tdx/tdh.c,$(filter tdx/% vm/%,$(HOSTED_SRC)))
-FAULTS_OBJ   := $(FAULTS_SITED:%=$(B)/faults/obj/%.o) $(B)/host/model.o                    \
-                $(patsubst %,$(B)/host/%.o,$(sort $(wildcard tests/faults/*.c))            \
-                  $(filter-out tests/unit/% tests/model/% $(FAULTS_SITED),$(UNIT_SRC)))
+FAULTS_REST  := $(sort $(wildcard tests/faults/*.c)) \
+                $(filter-out tests/unit/% tests/model/% $(FAULTS_SITED),$(UNIT_SRC))
 
-check-faults: $(B)/faults/faults ## refuse every SEAMCALL with every status; T=SUBSTRING selects
-	@$(B)/faults/faults "$(T)"
+# $(1): folder of the objects below $(B); $(2): its module model; $(3), $(4): flags to
+# compile and to link.
+define FAULTS_PROGRAM
+$(B)/$(1)/sited/%.c.o: %.c $(B)/flags $(B)/sited/tdx/tdh.h
+	@mkdir -p $$(@D)
+	@echo '  CC   $$@'
+	$$(Q)$$(CC) -I$(B)/sited $(3) -c $$< -o $$@
+
+$(B)/$(1)/faults: $(FAULTS_SITED:%=$(B)/$(1)/sited/%.o) $(FAULTS_REST:%=$(B)/$(1)/%.o) \
+		$(B)/$(1)/$(2)
+	@echo '  LD   $$@'
+	$$(Q)$$(CC) $(4) $(HOSTED_LDFLAGS) $$^ -o $$@
+endef
+
+$(eval $(call FAULTS_PROGRAM,host,model.o,$(HCFLAGS),$(HCFLAGS)))
 
 # Found before the wrappers' own header: the same, and each wrapper as a macro.
-$(B)/faults/include/tdx/tdh.h: tdx/tdh.h tests/faults/faults.mk
+$(B)/sited/tdx/tdh.h: tdx/tdh.h tests/faults/faults.mk
 	@mkdir -p $(@D)
 	@echo '#pragma once' > $@
 	@echo '#include "tests/faults/site.h"' >> $@
@@ -20,14 +32,7 @@ $(B)/faults/include/tdx/tdh.h: tdx/tdh.h tests/faults/faults.mk
 	@sed -n 's/^.*tdx_status_t \(tdh_[a-z0-9_]*\)(.*/#define \1(...) FAULT_SITE(\1, __VA_ARGS__)/p' \
 	        $< >> $@
 
-$(B)/faults/obj/%.c.o: %.c $(B)/flags $(B)/faults/include/tdx/tdh.h
-	@mkdir -p $(@D)
-	@echo '  CC   $@'
-	$(Q)$(CC) -I$(B)/faults/include $(HCFLAGS) -c $< -o $@
-
-$(B)/faults/faults: $(FAULTS_OBJ)
-	@mkdir -p $(@D)
-	@echo '  LD   $@'
-	$(Q)$(CC) $(HCFLAGS) $(HOSTED_LDFLAGS) $^ -o $@
+check-faults: $(B)/host/faults ## refuse every SEAMCALL with every status; T=SUBSTRING selects
+	@$< "$(T)"
 
 .PHONY: check-faults
