@@ -211,6 +211,61 @@ TEST(model_xsetbv_takes_what_xfam_and_the_cpu_allow)
 	EXPECT_EQ(last.xcr0, 3);
 }
 
+TEST(model_tells_the_size_of_the_xsave_area_that_is_enabled_now)
+{
+	static const struct step legacy[] = {
+		{.reason = XSETBV, .rax = 0x3},
+		{.reason = EXIT_CPUID, .rax = 0xd},
+	};
+	static const struct step avx[] = {
+		{.reason = XSETBV, .rax = 0x7},
+		{.reason = EXIT_CPUID, .rax = 0xd},
+	};
+	static const struct step compacted[] = {{.reason = EXIT_CPUID, .rax = 0xd, .rcx = 1}};
+
+	start();
+	RUN(legacy);
+	EXPECT_EQ(last.gpr[TDX_RBX], 0x240);
+	RUN(avx);
+	EXPECT_EQ(last.gpr[TDX_RBX], 0x340);
+	RUN(compacted);
+	EXPECT_EQ(last.gpr[TDX_RBX], 0x340);
+}
+
+TEST(model_shows_syscall_in_long_mode)
+{
+	static const struct step table[] = {{.reason = EXIT_CPUID, .rax = 0x80000001}};
+
+	start();
+	RUN(table);
+	EXPECT_EQ(last.gpr[TDX_RDX] >> 11 & 1, 1);
+}
+
+TEST(model_injects_gp_or_ve_for_the_msrs_of_features_that_the_td_lacks)
+{
+	static const struct step table[] = {
+		{.reason = EXIT_RDMSR, .rcx = 0xc1, .event = GP},   /* PERFMON */
+		{.reason = EXIT_RDMSR, .rcx = 0x122, .event = GP},  /* TSX */
+		{.reason = EXIT_RDMSR, .rcx = 0x1c4, .event = GP},  /* XFD */
+		{.reason = EXIT_RDMSR, .rcx = 0x1f8, .event = GP},  /* DCA */
+		{.reason = EXIT_RDMSR, .rcx = 0x329, .event = GP},  /* PERF_METRICS */
+		{.reason = EXIT_RDMSR, .rcx = 0x981, .event = GP},  /* TME */
+		{.reason = EXIT_RDMSR, .rcx = 0x87, .event = GP},   /* MKTME */
+		{.reason = EXIT_RDMSR, .rcx = 0x6e1, .event = GP},  /* PKS */
+		{.reason = EXIT_RDMSR, .rcx = 0x98, .event = GP},   /* never */
+		{.reason = EXIT_RDMSR, .rcx = 0x10, .event = NONE}, /* always */
+		{.reason = EXIT_RDMSR, .rcx = 0x481, .event = VE},
+		{.reason = EXIT_WRMSR, .rcx = 0x480, .event = GP},
+		{.reason = EXIT_WRMSR, .rcx = 0x10, .event = VE},
+		{.reason = EXIT_WRMSR, .rcx = 0x1a0, .event = VE},
+		{.reason = EXIT_WRMSR, .rcx = 0x345, .event = GP},
+		{.reason = EXIT_WRMSR, .rcx = 0x3a, .event = VE}, /* not in the table */
+	};
+
+	start();
+	RUN(table);
+}
+
 TEST(model_emulates_the_msrs_that_it_owns)
 {
 	static const struct step table[] = {

@@ -256,6 +256,18 @@ TEST(model_flushes_the_translations_of_no_l2_vm)
 	expect_rax(call(INVEPT, 2, 0, 0), INVALID | IN_RCX);
 }
 
+TEST(model_names_its_leaves)
+{
+	EXPECT_STR_EQ(tdx_model_leaf_name(0), "TDH.VP.ENTER");
+	EXPECT_STR_EQ(tdx_model_leaf_name(6), "TDH.MEM.PAGE.AUG");
+	EXPECT_STR_EQ(tdx_model_leaf_name(45), "TDH.SYS.CONFIG");
+	EXPECT_STR_EQ(tdx_model_guest_leaf_name(0), "TDG.VP.VMCALL");
+	EXPECT_STR_EQ(tdx_model_guest_leaf_name(6), "TDG.MEM.PAGE.ACCEPT");
+	EXPECT_STR_EQ(tdx_model_leaf_name(0xffff), "unknown leaf");
+	EXPECT_STR_EQ(tdx_model_guest_leaf_name(0xffff), "unknown leaf");
+	EXPECT_STR_EQ(tdx_model_status_name(UINT64_C(0xc0ffee00) << 32), "unknown status");
+}
+
 /* While the guest accepts, a host on another CPU comes to the same entry, too late. */
 static bool host_comes;
 static uint64_t now;
