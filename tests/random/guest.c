@@ -22,6 +22,7 @@
 #define QUALIFY_WRITE 2U
 #define ZERO_PROBES   8U
 #define MAP_GPA_PAGES 1100U
+#define GIB_RARITY    512U /* a guest of many steps would not leave a GiB whole */
 
 static atomic_uint_least64_t last_token;
 
@@ -358,9 +359,16 @@ static void other_exit(struct tdx_guest_state *s, struct tdx_exit *exit)
 static bool step(struct tenant *t, struct tdx_guest_state *s, struct tdx_exit *exit)
 {
 	struct guest_vcpu *g = me();
-	uint32_t page = rng_below(&lp.rng, tenant_pages(t));
+	uint32_t page = tenant_choose(t, (uint32_t)rng_next(&lp.rng), GIB_RARITY);
 	unsigned what = rng_below(&lp.rng, 100);
 
+	if (lp.sweep_at < lp.sweep_end) {
+		lp.sweep_at += pages_of(LEVEL_2M);
+		if (!begin_accept(t, lp.sweep_at - pages_of(LEVEL_2M), LEVEL_2M))
+			return false;
+		accept(s, exit);
+		return true;
+	}
 	if (what < 30) {
 		if (!begin_accept(t, page, what < 8 ? LEVEL_2M : LEVEL_4K))
 			return false;

@@ -23,6 +23,8 @@
 #define SHARED_PAGES (SOURCE_PAGE + TENANTS)
 #define SOME_FRAMES  64U /* left over for what one operation takes before it gives up */
 #define LAST_TRIES   1000U
+/* A fault by 4K would keep a GiB from becoming one page. */
+#define GIB_FAULT_RARITY 32U
 
 static hpa_t shared;
 
@@ -62,6 +64,8 @@ static void create(struct tenant *t, const struct op *op)
 	keyids = tdx_keyid_free_count();
 	t->low_pages = 1 + op->b % LOW_PAGES_MAX;
 	t->high_pages = op->c % 2 ? (op->c >> 1) % HIGH_PAGES_MAX : 0;
+	if (tenants_have_gib() && op->c % 4 != 0)
+		t->high_pages = GIB_PAGES;
 	p.ram_low_end = gpa(t->low_pages * SIZE_4K);
 	p.ram_high_end = gpa((UINT64_C(1) << 32) + t->high_pages * SIZE_4K);
 	memcpy(t->td.name, "random", 7);
@@ -144,7 +148,7 @@ static void populate(struct tenant *t, const struct op *op)
 
 static void fault(struct tenant *t, const struct op *op)
 {
-	uint32_t page = op->a % tenant_pages(t);
+	uint32_t page = tenant_choose(t, op->a, GIB_FAULT_RARITY);
 	gpa_t at = tenant_page_gpa(t, page);
 	enum page_level limit = op->b % 3 ? LEVEL_2M : LEVEL_4K;
 	bool is_shared = tenant_is_shared(t, page);
@@ -327,6 +331,7 @@ static const struct {
 	[OP_DROP_TABLES] = {unmap_drop_tables, IN(LIVE), false},
 	[OP_PROMOTE] = {unmap_promote, IN(LIVE) | IN(DYING), false},
 	[OP_PROMOTE_HALF] = {unmap_promote_half, IN(LIVE), false},
+	[OP_PROMOTE_GIB] = {unmap_promote_gib, IN(LIVE), false},
 	[OP_WRITE_BACK] = {write_back, ANY_TD, false},
 	[OP_FLUSH] = {host_flush_vcpu, LIVING, false},
 	[OP_PEEK] = {host_peek, LIVING, false},

@@ -235,7 +235,7 @@ static void enter_often(struct tenant *t, unsigned index)
 	say("vCPU %u: %u entries", index, entries);
 }
 
-void host_run_vcpu(struct tenant *t, const struct op *op)
+static void run_vcpu(struct tenant *t, const struct op *op, uint32_t sweep, uint32_t count)
 {
 	struct lp outer = lp;
 	unsigned index;
@@ -245,16 +245,27 @@ void host_run_vcpu(struct tenant *t, const struct op *op)
 	t->guests[index].faults = 0;
 	lp.tenant = t;
 	lp.vcpu = index;
-	lp.steps = 4 + op->a % 60;
+	lp.sweep_at = sweep;
+	lp.sweep_end = sweep + count;
+	lp.steps = 4 + op->a % 60 + count / 512;
 	lp.inside = lp_is_alone() && op->b % 4 == 0 ? 1 + (op->b >> 8) % 4 : 0;
 	lp.rng = (struct rng){(uint64_t)op->c << 32 | op->a};
 	enter_often(t, index);
 	lp.tenant = outer.tenant;
 	lp.vcpu = outer.vcpu;
+	lp.sweep_at = outer.sweep_at;
+	lp.sweep_end = outer.sweep_end;
 	lp.steps = outer.steps;
 	lp.kicks = outer.kicks;
 	lp.inside = outer.inside;
 	lp.rng = outer.rng;
 	lp.tlb = outer.tlb;
 	give_vcpu(t, index);
+}
+
+void host_run_vcpu(struct tenant *t, const struct op *op) { run_vcpu(t, op, 0, 0); }
+
+void host_accept_gib(struct tenant *t, const struct op *op)
+{
+	run_vcpu(t, op, t->low_pages, GIB_PAGES);
 }

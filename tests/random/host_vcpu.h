@@ -11,6 +11,8 @@ hpa_t host_shared_ept(void);
 
 /* Enters a vCPU a few times and handles what it exits for. */
 void host_run_vcpu(struct tenant *t, const struct op *op);
+/* The same, of a guest that first accepts the GiB of high RAM. */
+void host_accept_gib(struct tenant *t, const struct op *op);
 
 void host_flush_vcpu(struct tenant *t, const struct op *op);
 

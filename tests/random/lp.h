@@ -34,6 +34,8 @@ struct lp {
 	unsigned steps;  /* it may still take */
 	unsigned kicks;  /* of the tenant when it was entered */
 	unsigned inside; /* operations to be run inside it */
+	/* Pages that it accepts by 2M before it does anything else. */
+	uint32_t sweep_at, sweep_end;
 	struct rng rng;
 	struct tlb tlb;
 	/* The `skip`-th SEAMCALL from now on and `count` - 1 more of its leaf fail; 0 = none.

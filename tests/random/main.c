@@ -147,9 +147,9 @@ int main(int argc, char **argv)
 	ok = run_in_child(ops, count, progress);
 	if (ok)
 		print_done(progress);
-	printf("%s - %u operations, seed %llu, %u thread%s\n", ok ? "ok" : "not ok", count,
-	       (unsigned long long)options.seed, options.threads,
-	       options.threads == 1 ? "" : "s");
+	printf("%s - %u operations, seed %llu, %u thread%s, %u promotions to 1G\n",
+	       ok ? "ok" : "not ok", count, (unsigned long long)options.seed, options.threads,
+	       options.threads == 1 ? "" : "s", (unsigned)progress->promoted_1g);
 	if (!ok && !only && is_shrinking)
 		shrink(&options, ops, progress->reached, argv[0]);
 	free(ops);

@@ -65,6 +65,7 @@ static const struct weight weights[GUESSES + 1][WEIGHTS_MAX] = {
 			{OP_DROP_TABLES, 6},
 			{OP_PROMOTE, 14},
 			{OP_PROMOTE_HALF, 3},
+			{OP_PROMOTE_GIB, 8},
 			{OP_WRITE_BACK, 6},
 			{OP_FLUSH, 14},
 			{OP_PEEK, 6},

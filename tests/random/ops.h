@@ -22,6 +22,7 @@
 	X(DROP_TABLES, "drops empty tables of")                                                \
 	X(PROMOTE, "promotes in")                                                              \
 	X(PROMOTE_HALF, "begins to promote in")                                                \
+	X(PROMOTE_GIB, "makes a page of 1G in")                                                \
 	X(WRITE_BACK, "writes back for")                                                       \
 	X(FLUSH, "flushes a vCPU of")                                                          \
 	X(PEEK, "reads metadata of")                                                           \

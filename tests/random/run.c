@@ -24,6 +24,7 @@
 #define PRIVATE_KEYS  6U /* one is the module's: one TD too few; an even seed has enough */
 #define LOG_LINES     12U
 #define WBINVD_BLOCKS 4U
+#define RAM_WITH_GIB  (3 * SIZE_1G) /* from here on a GiB is free as a whole */
 
 static const struct run_options *options;
 static const struct op *list;
@@ -147,6 +148,7 @@ static bool take_op(struct op *op)
 }
 
 void run_count(unsigned kind) { atomic_fetch_add(&progress->done_by_kind[kind], 1); }
+void run_count_1g(void) { atomic_fetch_add(&progress->promoted_1g, 1); }
 
 /* The LP an operation names, or the next one that is not inside another operation. */
 static bool choose_lp(const struct op *op, unsigned *cpu)
@@ -302,10 +304,7 @@ static void start_machine(void)
 	};
 
 	log_set_sink(NULL);
-	for (unsigned i = 0; i < TENANTS; i++) {
-		tenants[i] = (struct tenant){0};
-		tenants[i].index = i;
-	}
+	tenants_init(options->ram >= RAM_WITH_GIB);
 	(void)fake_set_this_cpu(0);
 	lp_init(1);
 	hosted_start_ready(&c);

@@ -13,7 +13,7 @@ struct run_options {
 	uint32_t ops;
 	unsigned threads;     /* 1 = replay in one thread */
 	uint32_t check_every; /* operations between two looks at all invariants */
-	uint64_t ram;         /* bytes */
+	uint64_t ram;         /* bytes; from 3 GiB on some TDs have a whole GiB */
 	bool is_told;         /* every operation in words */
 };
 
@@ -21,6 +21,7 @@ struct run_options {
 struct run_progress {
 	atomic_uint_least32_t reached;
 	atomic_uint_least32_t done_by_kind[OP_KINDS];
+	atomic_uint_least32_t promoted_1g;
 };
 
 /*
@@ -44,3 +45,5 @@ bool has_failed(void);
 
 /* The operation under way did something (and is counted). */
 void run_count(unsigned kind);
+/* A page of 1G was made. */
+void run_count_1g(void);

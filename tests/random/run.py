@@ -2,19 +2,23 @@
 # SPDX-License-Identifier: MIT
 """Runs random-ops with several seeds, a few at a time, and counts.
 
-Lists of --ops operations in all are run in one thread, and as many on four; with --tsan short
-runs of another build follow, under ThreadSanitizer. The output of a run that fails is shown: the
+Lists of --ops operations in all are run in one thread, and as many on four; then --gib-ops
+operations on TDs that have a GiB to become one page, which some of them must do; with --tsan
+short runs of another build follow, under ThreadSanitizer. The output of a run that fails is shown: the
 command that repeats it, and if one thread is enough, the shortest list found, in words.
 """
 import argparse
 import concurrent.futures
 import os
+import re
 import subprocess
 import sys
 import time
 
 RUNS = 8
 THREADS = 4
+GIB_RAM = 8192          # MiB, of which a run touches some 4 GiB
+PROMOTED = re.compile(r"(\d+) promotions to 1G$")
 
 
 def command(program, seed, ops, threads, *more):
@@ -28,11 +32,14 @@ def plan(a):
     for i in range(RUNS):
         threads = THREADS if i % 2 else 1
         runs.append(command(a.program, a.seed + i, share, threads))
+    for i, threads in enumerate((1, THREADS)):
+        runs.append(command(a.program, a.seed + RUNS + i, a.gib_ops, threads,
+                            "--ram", str(GIB_RAM)))
     if a.tsan:
         # Its history of memory accesses does not survive address space randomisation of
         # newer kernels; memory costs it five-fold.
         for i in range(2):
-            runs.append(["setarch", "-R", *command(a.tsan, a.seed + RUNS + i, a.tsan_ops,
+            runs.append(["setarch", "-R", *command(a.tsan, a.seed + RUNS + 2 + i, a.tsan_ops,
                                                    THREADS, "--ram", "96")])
     return runs
 
@@ -57,11 +64,12 @@ def main():
     p.add_argument("program")
     p.add_argument("--tsan", help="the same program, built with ThreadSanitizer")
     p.add_argument("--ops", type=int, default=200000)
+    p.add_argument("--gib-ops", type=int, default=2000)
     p.add_argument("--tsan-ops", type=int, default=10000)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, RUNS))
     a = p.parse_args()
-    passed = failed = 0
+    passed = failed = promoted = 0
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
         jobs = [pool.submit(run, i + 1, argv) for i, argv in enumerate(plan(a))]
         for job in concurrent.futures.as_completed(jobs):
@@ -75,6 +83,10 @@ def main():
             if not ok:
                 print("".join(f"# {line}\n" for line in output.splitlines()), end="")
             sys.stdout.flush()
+            promoted += int(PROMOTED.search(words)[1]) if ok else 0
+    ok = promoted > 0
+    passed, failed = passed + ok, failed + (not ok)
+    print(f"{'ok' if ok else 'not ok'} {passed + failed} - {promoted} promotions to 1G in all")
     print(f"1..{passed + failed}")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -1,13 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/random/tenant.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/random/lp.h"
 
 #define HIGH_BASE (UINT64_C(1) << 32)
 
+/* Often enough to cut a page of 1G that was made, seldom enough to let it be made. */
+#define SPANS_PER_GIB_SPAN 16U
+
 struct tenant tenants[TENANTS];
+static bool has_gib_room;
+
+void tenants_init(bool has_gib)
+{
+	uint32_t room = LOW_PAGES_MAX + (has_gib ? GIB_PAGES : HIGH_PAGES_MAX);
+
+	has_gib_room = has_gib;
+	for (unsigned i = 0; i < TENANTS; i++) {
+		struct tenant *t = &tenants[i];
+
+		free(t->pages);
+		memset(t, 0, sizeof(*t));
+		t->index = i;
+		t->pages = calloc(room, sizeof(*t->pages));
+		if (!t->pages)
+			abort();
+	}
+}
+
+bool tenants_have_gib(void) { return has_gib_room; }
 
 static bool try_enter(struct tenant *t)
 {
@@ -57,7 +81,7 @@ void tenant_forget(struct tenant *t)
 {
 	memset(&t->td, 0, sizeof(t->td));
 	memset(t->vcpus, 0, sizeof(t->vcpus));
-	memset(t->pages, 0, sizeof(t->pages));
+	memset(t->pages, 0, tenant_pages(t) * sizeof(*t->pages));
 	memset(t->guests, 0, sizeof(t->guests));
 	atomic_store(&t->is_reclaimed, false);
 	t->was_killed = false;
@@ -82,9 +106,16 @@ uint32_t tenant_page_at(const struct tenant *t, gpa_t at)
 	return page < t->high_pages ? t->low_pages + (uint32_t)page : UINT32_MAX;
 }
 
+uint32_t tenant_choose(const struct tenant *t, uint32_t a, uint32_t rarity)
+{
+	bool is_low = tenant_has_gib(t) && (a >> 20) % rarity != 0;
+
+	return a % (is_low ? t->low_pages : tenant_pages(t));
+}
+
 struct span tenant_span(const struct tenant *t, uint32_t a, uint32_t b)
 {
-	uint32_t first = a % tenant_pages(t);
+	uint32_t first = tenant_choose(t, a, SPANS_PER_GIB_SPAN);
 	uint32_t end = first < t->low_pages ? t->low_pages : tenant_pages(t);
 	uint32_t count = 1 + (b >> 8) % 16;
 
@@ -98,6 +129,12 @@ struct span tenant_span(const struct tenant *t, uint32_t a, uint32_t b)
 	case 4:
 		first -= (first < t->low_pages ? first : first - t->low_pages) % 512;
 		count = (1 + (b >> 8) % 3) * 512;
+		break;
+	case 5:
+		if (tenant_has_gib(t) && first >= t->low_pages) {
+			first = t->low_pages;
+			count = GIB_PAGES;
+		}
 		break;
 	default:
 		break;

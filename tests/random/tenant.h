@@ -16,7 +16,7 @@
 #define MAX_VCPUS      4U
 #define LOW_PAGES_MAX  (12U * 512)
 #define HIGH_PAGES_MAX (2U * 512)
-#define PAGES_MAX      (LOW_PAGES_MAX + HIGH_PAGES_MAX)
+#define GIB_PAGES      (512U * 512) /* the high RAM of a TD that can have a page of 1G */
 
 enum stage { STAGE_NONE, STAGE_BUILDING, STAGE_LIVE, STAGE_DYING };
 
@@ -67,11 +67,15 @@ struct tenant {
 	uint32_t low_pages, high_pages;
 	struct spinlock guest_lock;
 	/* Protected by guest_lock while the TD is live. */
-	struct guest_page pages[PAGES_MAX];
+	struct guest_page *pages;
 	struct guest_vcpu guests[MAX_VCPUS];
 };
 
 extern struct tenant tenants[TENANTS];
+
+/* Empty slots; with `has_gib` room for TDs that have a GiB of high RAM. */
+void tenants_init(bool has_gib);
+bool tenants_have_gib(void);
 
 /*
  * Alone: nobody else is inside until tenant_leave(). They wait; false with one thread if an
@@ -88,6 +92,11 @@ static inline uint32_t tenant_pages(const struct tenant *t)
 {
 	return t->low_pages + t->high_pages;
 }
+
+static inline bool tenant_has_gib(const struct tenant *t) { return t->high_pages == GIB_PAGES; }
+
+/* The page of RAM that a random number chooses: one in a whole GiB in 1 of `rarity` cases. */
+uint32_t tenant_choose(const struct tenant *t, uint32_t a, uint32_t rarity);
 
 /* GPA of a page of RAM by number, and back; UINT32_MAX if it is no RAM. */
 gpa_t tenant_page_gpa(const struct tenant *t, uint32_t page);

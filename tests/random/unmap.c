@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/random/unmap.h"
 
+#include "mm/frame.h"
 #include "tests/random/expect.h"
+#include "tests/random/host_vcpu.h"
 #include "tests/random/lp.h"
 #include "tests/random/run.h"
 
@@ -263,27 +265,31 @@ void unmap_drop_tables(struct tenant *t, const struct op *op)
 /* ---- Promotion ---- */
 
 #define PROMOTE_KICKS 4U
+#define ENOUGH_CHUNKS 600U /* free, so that a GiB more leaves some to the other TDs */
 
-static enum status begin_promote(struct tenant *t, gpa_t region)
+static enum status begin_promote(struct tenant *t, gpa_t region, enum page_level level)
 {
-	enum status s = td_promote_begin(&t->td, region, LEVEL_2M);
+	enum status s = td_promote_begin(&t->td, region, level);
 
 	if (s == STATUS_OK)
-		say("2M at %#llx", (unsigned long long)region.raw);
+		say("%s at %#llx", level == LEVEL_2M ? "2M" : "1G",
+		    (unsigned long long)region.raw);
 	expect(t, s, EXPECT(OK) | EXPECT(NOT_FOUND) | EXPECT(BUSY));
 	return s;
 }
 
 /* One that has begun ends, whatever it comes to. */
-static void commit_promote(struct tenant *t, gpa_t region)
+static void commit_promote(struct tenant *t, gpa_t region, enum page_level level)
 {
 	enum status s = STATUS_BUSY;
 
 	for (unsigned i = 0; i < PROMOTE_KICKS && s == STATUS_BUSY; i++) {
 		(void)kick_and_wait(t, true);
-		s = td_promote_commit(&t->td, region, LEVEL_2M);
+		s = td_promote_commit(&t->td, region, level);
 	}
 	expect(t, s, EXPECT(OK) | EXPECT(NOT_FOUND));
+	if (s == STATUS_OK && level == LEVEL_1G)
+		run_count_1g();
 }
 
 /* A page of 2M that is accepted is the best to be split and promoted again. True if it was. */
@@ -300,7 +306,8 @@ static bool split(struct tenant *t, gpa_t region)
 /* The first region from a random one on that takes it. */
 static bool begin_somewhere(struct tenant *t, const struct op *op, gpa_t *region)
 {
-	uint32_t regions = (tenant_pages(t) + 511) / 512;
+	uint32_t pages = tenant_has_gib(t) ? t->low_pages : tenant_pages(t);
+	uint32_t regions = (pages + 511) / 512;
 	unsigned splits = op->b % 3;
 
 	for (uint32_t i = 0; i < regions; i++) {
@@ -309,7 +316,7 @@ static bool begin_somewhere(struct tenant *t, const struct op *op, gpa_t *region
 		*region = gpa(align_down(tenant_page_gpa(t, page).raw, SIZE_2M));
 		if (splits > 0 && split(t, *region))
 			splits--;
-		if (begin_promote(t, *region) == STATUS_OK)
+		if (begin_promote(t, *region, LEVEL_2M) == STATUS_OK)
 			return true;
 	}
 	return false;
@@ -322,7 +329,24 @@ void unmap_promote(struct tenant *t, const struct op *op)
 	if (!take_token(t))
 		return;
 	if (begin_somewhere(t, op, &region))
-		commit_promote(t, region);
+		commit_promote(t, region, LEVEL_2M);
+	give_token(t);
+}
+
+/* The GiB of high RAM, as far as the host has one: from nothing to one page. */
+void unmap_promote_gib(struct tenant *t, const struct op *op)
+{
+	gpa_t region = tenant_page_gpa(t, t->low_pages);
+
+	if (!tenant_has_gib(t))
+		return;
+	if (frame_free_tdx(LEVEL_2M) > ENOUGH_CHUNKS)
+		expect_memory(t, td_populate(&t->td, region, SIZE_1G), region, SIZE_1G);
+	host_accept_gib(t, op);
+	if (!take_token(t))
+		return;
+	if (begin_promote(t, region, LEVEL_1G) == STATUS_OK && op->b % 4 != 0)
+		commit_promote(t, region, LEVEL_1G);
 	give_token(t);
 }
 
