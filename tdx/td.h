@@ -224,8 +224,5 @@ MUST_CHECK enum status td_release_keyid(struct td *td);
  */
 MUST_CHECK enum status td_reclaim(struct td *td, unsigned budget, bool *done);
 
-/* Host TSC at which the TD's virtual TSC reads `virtual_tsc`; 0 if that cannot be said. */
-uint64_t td_host_tsc(const struct td *td, uint64_t virtual_tsc);
-
 /* S-EPT state of `at` for people, e.g. "2M MAPPED frame 0x..."; for td-info and logs. */
 void td_describe_gpa(struct td *td, gpa_t at, char *buf, size_t size);

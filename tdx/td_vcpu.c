@@ -218,25 +218,3 @@ enum status td_vcpu_flush(struct td_vcpu *vcpu)
 	atomic_store(&vcpu->assoc_cpu, -1);
 	return STATUS_OK;
 }
-
-/* ---- Time ---- */
-
-uint64_t td_host_tsc(const struct td *td, uint64_t virtual_tsc)
-{
-	uint64_t multiplier = td->tsc_multiplier;
-	uint64_t value = virtual_tsc - td->tsc_offset;
-	uint64_t quotient;
-	uint64_t rest;
-
-	if (multiplier == 0 || multiplier >> 56)
-		return 0;
-	/* (value << 48) / multiplier, eight bits at a time; the rest stays below 2^56. */
-	quotient = value / multiplier;
-	rest = value % multiplier;
-	for (unsigned i = 0; i < 6; i++) {
-		rest <<= 8;
-		quotient = quotient << 8 | rest / multiplier;
-		rest %= multiplier;
-	}
-	return quotient;
-}

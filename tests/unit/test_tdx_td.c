@@ -631,15 +631,3 @@ TEST(tdx_td_half_built_is_torn_down_at_every_stage)
 		EXPECT_EQ(free_bytes(), frames);
 	}
 }
-
-TEST(tdx_td_tsc_of_the_host_is_found_from_the_virtual_one)
-{
-	struct td t = {.tsc_multiplier = UINT64_C(1) << 48, .tsc_offset = (uint64_t)-1000};
-
-	EXPECT_EQ(td_host_tsc(&t, 5000), 6000);
-	t.tsc_multiplier = UINT64_C(3) << 47; /* 1.5 virtual ticks per host tick */
-	t.tsc_offset = 0;
-	EXPECT_EQ(td_host_tsc(&t, 3000000000), 2000000000);
-	t.tsc_multiplier = 0;
-	EXPECT_EQ(td_host_tsc(&t, 1), 0);
-}
