@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "tdx/module.h"
 
+#include <string.h>
+
 #include "core/cpu.h"
+#include "core/log.h"
 #include "mm/frame.h"
+#include "tdx/global.h"
+#include "tdx/seamcall.h"
 #include "tdx/tdx_abi.h"
 #include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
@@ -59,6 +64,65 @@ TEST(tdx_module_configures_again_with_the_same_keyid_when_busy)
 	hosted_inject(TDH_SYS_CONFIG, 1, 3, (uint64_t)TDX_SYS_BUSY << 32);
 	EXPECT_EQ(start(), STATUS_OK);
 	EXPECT_EQ(hosted_calls(TDH_SYS_CONFIG), 4);
+}
+
+static bool refuses_info, refuses_rd;
+
+static uint64_t refuse(uint64_t rax, struct seamcall_regs *regs)
+{
+	if ((rax == TDH_SYS_INFO && refuses_info) || (rax == TDH_SYS_RD && refuses_rd))
+		return (uint64_t)TDX_OPERAND_INVALID << 32;
+	return hosted_seamcall(rax, regs);
+}
+
+static enum status start_without(bool info, bool rd)
+{
+	refuses_info = info;
+	refuses_rd = rd;
+	hosted_start(&hosted_default);
+	hosted_set_seamcall(refuse);
+	return start();
+}
+
+TEST(tdx_module_needs_only_one_of_sys_info_and_sys_rd)
+{
+	struct tdx_global with, without;
+
+	EXPECT_EQ(start_without(false, false), STATUS_OK);
+	with = *tdx_global();
+	EXPECT_EQ(start_without(true, false), STATUS_OK);
+	without = *tdx_global();
+	EXPECT_EQ(without.tdcs_size, with.tdcs_size);
+	EXPECT_EQ(without.tdvps_size, with.tdvps_size);
+	EXPECT_EQ(without.cmr_count, with.cmr_count);
+	EXPECT_EQ(without.cpuid_config_count, with.cpuid_config_count);
+	EXPECT_EQ(without.cpuid_config[1].leaf, with.cpuid_config[1].leaf);
+	EXPECT_EQ(start_without(false, true), STATUS_OK);
+	without = *tdx_global();
+	EXPECT_EQ(without.tdcs_size, with.tdcs_size);
+	EXPECT_EQ(without.tdvps_size, with.tdvps_size);
+	EXPECT_EQ(without.cmr_count, with.cmr_count);
+	EXPECT_EQ(without.xfam_fixed0, with.xfam_fixed0);
+	EXPECT_EQ(without.cpuid_config[1].leaf, with.cpuid_config[1].leaf);
+	EXPECT_EQ(start_without(true, true), STATUS_UNSUPPORTED);
+	EXPECT_TRUE(!tdx_module_info()->is_ready);
+}
+
+static void count_line(void *ctx, const char *line)
+{
+	if (strstr(line, "cpu0 SEAMCALL: TDH."))
+		++*(unsigned *)ctx;
+}
+
+TEST(tdx_module_shows_the_last_seamcalls_of_a_cpu_at_a_panic)
+{
+	unsigned shown = 0;
+
+	hosted_start_ready(&hosted_default);
+	seamcall_dump();
+	(void)log_replay(0, count_line, &shown);
+	EXPECT_TRUE(shown > 1);
+	EXPECT_TRUE(shown <= 8);
 }
 
 /* Every leaf of bring-up refused for good: TDX is refused with leaf and status, nothing else
