@@ -7,423 +7,460 @@
 #include "core/string.h"
 #include "mm/heap.h"
 
-#define PAGES_PER_GIB    (SIZE_1G / SIZE_4K)
-#define PAGES_PER_RANGE  (SIZE_2M / SIZE_4K)
-#define RANGES_PER_GIB   (SIZE_1G / SIZE_2M)
-#define STATES_PER_WORD  32U /* two bits each */
-#define STATE_WORDS      (RANGES_PER_GIB / STATES_PER_WORD)
-#define BITMAP_WORDS     (PAGES_PER_RANGE / 64U)
-#define STATE_MIXED      UINT64_C(2)
-#define STATE_MIXED_BITS UINT64_C(0xaaaaaaaaaaaaaaaa)
-#define STATE_ALL_SHARED UINT64_C(0x5555555555555555)
-#define GUEST_END_MAX    (UINT64_C(1) << 44)
+#define GIB_PAGES     (SIZE_1G / SIZE_4K)
+#define RANGE_PAGES   (SIZE_2M / SIZE_4K)
+#define GIB_RANGES    (SIZE_1G / SIZE_2M)
+#define RANGE_WORDS   (GIB_RANGES / 64) /* a bit per range; also a bit per page of one */
+#define PARTS         8U                /* of a GiB: their pages have 15-bit numbers */
+#define PART_PAGES    (GIB_PAGES / PARTS)
+#define PART_RANGES   (GIB_RANGES / PARTS)
+#define GUEST_END_MAX (UINT64_C(1) << 44)
 
-/* One bit per 4K page of a 2M range, 1 = shared. */
-struct bitmap {
-	atomic_uint_least64_t word[BITMAP_WORDS];
-};
-
-/* For each mixed range a run word or the address of a bitmap. */
-struct table {
-	atomic_uint_least64_t range[RANGES_PER_GIB];
-};
-
-/* A GiB with several runs: enum gpa_kind or STATE_MIXED for each 2M range. */
-struct gib {
-	atomic_uint_least64_t state[STATE_WORDS];
-	atomic_uint_least64_t table; /* 0 while no range is mixed */
-};
+typedef atomic_uint_least64_t word_t;
 
 /*
- * Readers race with updates by design; the sequence count tells them. PUBLISH and FOLLOW
- * order the contents of an object before its address.
+ * A GiB with several runs. `around` is the kind of 2M ranges whose bit is clear. A range whose
+ * bit is set is of the other kind, unless it has odd pages in the list: the few that are not as
+ * the others of their range. So most lookups need no more than the bit. The list ascends, a
+ * part's entries behind those of the parts below. 15:1 page in the part, 0: the range's other
+ * pages are not `around` either. Spare nodes are linked through `special`, so that their ends
+ * stay within them.
  */
+struct node {
+	word_t special[RANGE_WORDS];
+	atomic_ushort around;
+	atomic_ushort end[PARTS];
+	atomic_ushort odd[];
+};
+
+/* All that readers may look at; the sequence count tells them when it has changed. PUBLISH and
+ * FOLLOW order the contents of an object before its address. */
 #define READ(x)       atomic_load_explicit(&(x), memory_order_relaxed)
 #define WRITE(x, v)   atomic_store_explicit(&(x), (v), memory_order_relaxed)
 #define FOLLOW(x)     atomic_load_explicit(&(x), memory_order_acquire)
-#define PUBLISH(x, v) atomic_store_explicit(&(x), (uintptr_t)(v), memory_order_release)
+#define PUBLISH(x, v) atomic_store_explicit(&(x), (v), memory_order_release)
 
-/* ---- Run words ---- */
-
-/*
- * Pages [first, first+count) of an extent are not `around`, all others are:
- * bit 0 is 1 (an address has 0), 31:1 first, 32 around, 63:33 count, 0 = all alike.
- */
-#define RUN_WORD     UINT64_C(1)
-#define RUN_PAGE_MAX (UINT64_C(1) << 31)
-
-struct run {
-	uint64_t around, first, end;
-};
-
-static bool is_run_word(uint64_t word) { return word & RUN_WORD; }
-
-static uint64_t alike_word(uint64_t kind) { return RUN_WORD | kind << 32; }
-
-static bool is_alike_word(uint64_t word) { return word >> 33 == 0; }
-
-static uint64_t word_around(uint64_t word) { return word >> 32 & 1; }
-
-static uint64_t word_first(uint64_t word) { return (uint32_t)word >> 1; }
-
-static uint64_t word_count(uint64_t word) { return word >> 33; }
-
-static inline struct run run_of(uint64_t word)
-{
-	return (struct run){.around = word_around(word),
-			    .first = word_first(word),
-			    .end = word_first(word) + word_count(word)};
-}
-
-static enum gpa_kind word_kind(uint64_t word, uint64_t page)
-{
-	return (enum gpa_kind)(word_around(word) ^
-			       (page - word_first(word) < word_count(word)));
-}
-
-/* False when the run lies too far above the beginning of a guest of more than 8 TiB. */
-static bool run_encode(struct run run, uint64_t pages, uint64_t *word)
-{
-	if (run.first == run.end)
-		*word = alike_word(run.around);
-	else if (run.first == 0 && run.end == pages)
-		*word = alike_word(!run.around);
-	else if (run.end >= RUN_PAGE_MAX)
-		return false;
-	else
-		*word = alike_word(run.around) | run.first << 1 | (run.end - run.first) << 33;
-	return true;
-}
+/* A lookup is a few loads and tests, most of whose results its caller does not want. */
+#define INLINE static inline __attribute__((always_inline))
 
 static uint64_t min64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t max64(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
-/*
- * Makes [from, to) of an extent of `pages` pages `kind`, if one run is enough to say what
- * comes out; false leaves *word alone.
- */
-static bool word_set(uint64_t *word, uint64_t pages, uint64_t from, uint64_t to, uint64_t kind)
-{
-	struct run run = run_of(*word);
+/* ---- Words ---- */
 
-	if (run.first == run.end || (from == 0 && to == pages)) {
-		if (kind == run.around || (from == 0 && to == pages))
-			run = (struct run){.around = kind};
-		else
-			run = (struct run){run.around, from, to};
-	} else if (kind == run.around) { /* takes from the run */
-		if (to <= run.first || from >= run.end)
-			return true;
-		if (from <= run.first)
-			run.first = min64(to, run.end);
-		else if (to >= run.end)
-			run.end = from;
+/*
+ * A word with bit 0 clear is a run word: pages [first, first+count) are shared, all others of
+ * its extent private. Page numbers are the guest's, modulo 2^31, so that a run may also wrap
+ * around and leave a private run out. 31:1 first, 63:33 count. Zero is all private.
+ */
+#define RUN_PAGES UINT64_C(0x80000000)
+
+/*
+ * Other words are an object's address, twice its type and one: nodes with no odd page, then
+ * with room for more and more, and the bitmap, which has a bit per page.
+ */
+#define BITMAP (GPA_MAP_TYPES - 1U)
+
+static bool is_run(uint64_t word) { return !(word & 1); }
+static unsigned type_of(uint64_t word) { return word / 2 % 8; }
+static word_t *bits_of(uint64_t word) { return (word_t *)(uintptr_t)(word & ~UINT64_C(15)); }
+static struct node *node_of(uint64_t word)
+{
+	return (struct node *)(uintptr_t)(word & ~UINT64_C(15));
+}
+static word_t *gibs_of(uint64_t root) { return bits_of(root); }
+
+/* An extent in pages, and what is known of it: [first, end) from its beginning is not `around`.
+ */
+struct extent {
+	uint64_t base, pages;
+	uint64_t around, first, end;
+};
+
+static struct extent alike(uint64_t base, uint64_t pages, uint64_t kind)
+{
+	return (struct extent){.base = base, .pages = pages, .around = kind};
+}
+
+static bool is_alike(const struct extent *e) { return e->first == e->end; }
+
+static struct extent extent_of(uint64_t word, uint64_t base, uint64_t pages)
+{
+	uint64_t first = ((uint32_t)word / 2 - base) % RUN_PAGES;
+	uint64_t end = first + (word >> 33);
+	struct extent e = alike(base, pages, end > RUN_PAGES);
+
+	e.first = min64(e.around ? end - RUN_PAGES : first, pages);
+	e.end = min64(e.around ? first : end, pages);
+	if (e.first == 0 && e.end == pages)
+		return alike(base, pages, !e.around);
+	return e;
+}
+
+static uint64_t run_word(const struct extent *e)
+{
+	uint64_t first = e->around ? e->end : e->first;
+	uint64_t count = e->around ? RUN_PAGES - (e->end - e->first) : e->end - e->first;
+
+	if (is_alike(e)) {
+		first = 0;
+		count = e->around ? e->pages : 0;
+	}
+	return (e->base + first) % RUN_PAGES << 1 | count << 33;
+}
+
+static uint64_t alike_word(uint64_t base, uint64_t kind)
+{
+	struct extent e = alike(base, GIB_PAGES, kind);
+
+	return run_word(&e);
+}
+
+/* Makes [from, to) of *e `kind`, if one run is enough to say what comes out. */
+static bool extent_set(struct extent *e, uint64_t from, uint64_t to, uint64_t kind)
+{
+	if (is_alike(e) && kind != e->around) {
+		e->first = from;
+		e->end = to;
+	} else if (kind == e->around) { /* takes from the run */
+		if (from <= e->first)
+			e->first = max64(e->first, min64(to, e->end));
+		else if (to >= e->end)
+			e->end = min64(from, e->end);
 		else
 			return false;
-	} else if (from <= run.end && to >= run.first) { /* adds to the run */
-		run.first = min64(from, run.first);
-		run.end = max64(to, run.end);
-	} else if (run.first == 0 && to == pages) { /* what is left between is the run */
-		run = (struct run){kind, run.end, from};
-	} else if (from == 0 && run.end == pages) {
-		run = (struct run){kind, to, run.first};
+	} else if (from <= e->end && to >= e->first) { /* adds to the run */
+		e->first = min64(from, e->first);
+		e->end = max64(to, e->end);
+	} else if (e->first == 0 && to == e->pages) { /* what is left between is the run */
+		*e = (struct extent){e->base, e->pages, kind, e->end, from};
+	} else if (from == 0 && e->end == e->pages) {
+		*e = (struct extent){e->base, e->pages, kind, to, e->first};
 	} else {
 		return false;
 	}
-	return run_encode(run, pages, word);
+	if (e->first == 0 && e->end == e->pages)
+		*e = alike(e->base, e->pages, kind);
+	return true;
 }
 
-/* The word for pages [at, at+pages) of the extent of which `word` speaks. */
-static uint64_t word_part(uint64_t word, uint64_t at, uint64_t pages)
-{
-	struct run run = run_of(word);
-	uint64_t part = alike_word(run.around);
+/* ---- Bits ---- */
 
-	run.first = max64(run.first, at);
-	run.end = min64(run.end, at + pages);
-	if (run.first < run.end)
-		(void)word_set(&part, pages, run.first - at, run.end - at, !run.around);
-	return part;
+INLINE bool bit_get(const word_t *words, uint64_t n)
+{
+	return READ(words[n / 64]) >> n % 64 & 1;
 }
 
-/* ---- Spare objects ---- */
-
-static atomic_uint_least64_t *link_of(uint64_t object)
+static void bits_set(word_t *words, uint64_t from, uint64_t to, bool value)
 {
-	return (atomic_uint_least64_t *)(uintptr_t)object;
+	for (uint64_t end; from < to; from = end) {
+		word_t *word = &words[from / 64];
+		uint64_t mask = ~UINT64_C(0) << from % 64;
+
+		end = align_down(from, 64) + 64;
+		if (to < end)
+			mask &= ~UINT64_C(0) >> (end - to);
+		WRITE(*word, value ? READ(*word) | mask : READ(*word) & ~mask);
+	}
 }
 
-static void *spare_take(uint64_t *list)
+static void bit_flip(word_t *words, uint64_t n)
 {
-	uint64_t object = *list;
-
-	*list = READ(*link_of(object));
-	return (void *)(uintptr_t)object;
+	WRITE(words[n / 64], READ(words[n / 64]) ^ UINT64_C(1) << n % 64);
 }
 
-/* Readers may still look at the object: its link is written as they read. */
-static void spare_put(uint64_t *list, uint64_t object)
+static bool bits_are(const word_t *words, uint64_t count, bool value)
 {
-	WRITE(*link_of(object), *list);
-	*list = object;
+	for (uint64_t i = 0; i < count / 64; i++)
+		if (READ(words[i]) != -(uint64_t)value)
+			return false;
+	return true;
 }
 
-static bool spare_reserve(uint64_t *list, uint64_t *held, unsigned count, size_t size)
+/* ---- Objects ---- */
+
+static size_t object_size(unsigned type)
 {
-	unsigned have = 0;
+	if (type == BITMAP)
+		return GIB_PAGES / 8;
+	return type == 0 ? sizeof(struct node) : (size_t)128 << type;
+}
 
-	for (uint64_t s = *list; s && have < count; s = READ(*link_of(s)))
-		have++;
-	for (; have < count; have++) {
-		void *object = heap_alloc(size);
+static uint64_t node_room(unsigned type)
+{
+	return (object_size(type) - sizeof(struct node)) / sizeof(uint16_t);
+}
 
+/*
+ * The word of an object, or 0 without memory. Objects stay readable until the map goes, so
+ * spare ones add up; but the heap is asked only when none of the type is spare, and no GiB
+ * ever has two of a type. So a GiB costs one of each at most: 88 + 256 + ... + 4096 + 32768
+ * bytes, which is less than 2 bits per page.
+ */
+static uint64_t object_take(struct gpa_map *map, unsigned type)
+{
+	word_t *object = bits_of(map->spare[type]);
+
+	if (object) {
+		map->spare[type] = READ(*object);
+	} else {
+		object = heap_alloc(object_size(type));
 		if (!object)
-			return false;
-		spare_put(list, (uintptr_t)object);
-		++*held;
+			return 0;
+		map->bytes_held += object_size(type);
 	}
-	return true;
+	map->bytes_used += object_size(type);
+	return (uintptr_t)object | (uint64_t)type << 1 | 1;
 }
 
-static void spare_free(uint64_t list)
+/* Of a word that is not a run word. Readers may still look: the link is written as they read.
+ */
+static void object_put(struct gpa_map *map, uint64_t word)
 {
-	while (list)
-		heap_free(spare_take(&list));
+	WRITE(*bits_of(word), map->spare[type_of(word)]);
+	map->spare[type_of(word)] = word;
+	map->bytes_used -= object_size(type_of(word));
 }
 
-/* ---- One 2M range of a GiB with several runs ---- */
+/* ---- Nodes ---- */
 
-static struct gib *gib_at(uint64_t word) { return (struct gib *)(uintptr_t)word; }
+static uint64_t node_count(const struct node *node) { return READ(node->end[PARTS - 1]); }
 
-static struct table *table_of(const struct gib *gib)
+/* Where the entries of the part that `page` is in begin, and where they end. */
+INLINE uint64_t part_begin(const struct node *node, uint64_t page)
 {
-	return (struct table *)(uintptr_t)FOLLOW(gib->table);
+	return page < PART_PAGES ? 0 : READ(node->end[page / PART_PAGES - 1]);
 }
 
-static struct bitmap *bitmap_at(uint64_t word) { return (struct bitmap *)(uintptr_t)word; }
-
-static uint64_t state_get(const struct gib *gib, uint64_t range)
+INLINE uint64_t part_end(const struct node *node, uint64_t page)
 {
-	return READ(gib->state[range / STATES_PER_WORD]) >> (2 * (range % STATES_PER_WORD)) & 3;
+	return READ(node->end[page / PART_PAGES]);
 }
 
-static void state_set(struct gib *gib, uint64_t range, uint64_t state)
+INLINE uint16_t entry_of(uint64_t page, bool flag)
 {
-	uint64_t shift = 2 * (range % STATES_PER_WORD);
-	uint64_t word = READ(gib->state[range / STATES_PER_WORD]);
-
-	WRITE(gib->state[range / STATES_PER_WORD],
-	      (word & ~(UINT64_C(3) << shift)) | state << shift);
+	return (uint16_t)(page % PART_PAGES * 2 + flag);
 }
 
-/* A run word or the address of a bitmap. */
-static uint64_t range_word(const struct gib *gib, uint64_t range)
+/* How many entries are below `page`. Whatever an update does meanwhile, this is no more than
+ * there is room for, as all ends are at any time. */
+INLINE uint64_t node_find(const struct node *node, uint64_t page)
 {
-	uint64_t state = state_get(gib, range);
+	uint64_t low = part_begin(node, page);
+	uint64_t high = part_end(node, page);
 
-	return state == STATE_MIXED ? READ(table_of(gib)->range[range]) : alike_word(state);
+	for (uint64_t count = high > low ? high - low : 0; count > 0;) {
+		uint64_t half = (count + 1) / 2;
+		bool is_below = READ(node->odd[low + half - 1]) < entry_of(page, false);
+
+		low += half & -(uint64_t)is_below; /* a branch would be a guess */
+		count -= half;
+	}
+	return low;
 }
 
-/* gpa_map_set() reserved the objects for this and for bitmap_create(). */
-static void range_put(struct gpa_map *map, struct gib *gib, uint64_t range, uint64_t word)
+/* Whether an entry is of the same range as `page`, of whose part it is. */
+INLINE bool is_near(uint16_t entry, uint64_t page)
 {
-	struct table *table = table_of(gib);
+	return entry / (2 * RANGE_PAGES) == page % PART_PAGES / RANGE_PAGES;
+}
 
-	if (is_run_word(word) && is_alike_word(word)) {
-		state_set(gib, range, word_around(word));
+/* A 2M range, as an update leaves it, if that is its first or last: its odd pages, which are
+ * entries [begin, end) so far, are these `count`. */
+struct edge {
+	word_t odd[RANGE_WORDS];
+	uint64_t begin, end, count;
+	bool kind;
+};
+
+/* The kind of a range is that of most of its pages: a whole one has no odd page. */
+static void edge_flip(struct edge *e)
+{
+	e->kind = !e->kind;
+	e->count = RANGE_PAGES - e->count;
+	for (unsigned i = 0; i < RANGE_WORDS; i++)
+		WRITE(e->odd[i], ~READ(e->odd[i]));
+}
+
+/* The range with what of [from, to) is in it made `kind`. */
+static void edge_read(struct edge *e, const struct node *node, uint64_t range, uint64_t from,
+		      uint64_t to, bool kind)
+{
+	uint64_t base = range * RANGE_PAGES;
+	uint64_t high = part_end(node, base);
+	bool flag = bit_get(node->special, range);
+
+	from = max64(from, base) - base;
+	to = min64(to, base + RANGE_PAGES) - base;
+	for (unsigned i = 0; i < RANGE_WORDS; i++)
+		WRITE(e->odd[i], 0);
+	e->begin = node_find(node, base);
+	e->count = 0;
+	for (e->end = e->begin; e->end < high; e->end++) {
+		uint16_t entry = READ(node->odd[e->end]);
+		uint64_t page = entry / 2 % RANGE_PAGES;
+
+		if (!is_near(entry, base))
+			break;
+		flag = entry & 1;
+		bit_flip(e->odd, page);
+		e->count += page < from || page >= to;
+	}
+	e->kind = READ(node->around) ^ flag;
+	bits_set(e->odd, from, to, kind != e->kind);
+	if (kind != e->kind)
+		e->count += to - from;
+	if (e->count > RANGE_PAGES / 2)
+		edge_flip(e);
+}
+
+/* Its entries, from `at` on, and its bit. */
+static void edge_write(struct node *node, uint64_t at, uint64_t range, const struct edge *e)
+{
+	bool flag = e->kind != READ(node->around);
+
+	bits_set(node->special, range, range + 1, flag || e->count > 0);
+	for (uint64_t w = 0; e->count > 0 && w < RANGE_WORDS; w++)
+		for (uint64_t odd = READ(e->odd[w]); odd; odd &= odd - 1)
+			WRITE(node->odd[at++], entry_of(range * RANGE_PAGES + w * 64 +
+								(uint64_t)__builtin_ctzll(odd),
+							flag));
+}
+
+/* Entries [from, count) move to `to`. */
+static void list_move(struct node *node, uint64_t to, uint64_t from, uint64_t count)
+{
+	if (to < from)
+		for (uint64_t i = from; i < count; i++)
+			WRITE(node->odd[to++], READ(node->odd[i]));
+	else if (to > from)
+		for (uint64_t i = count; i-- > from;)
+			WRITE(node->odd[to + i - from], READ(node->odd[i]));
+}
+
+/* After ranges [first, last] got `more` entries in all, the last range's now from `middle` on.
+ */
+static void ends_set(struct node *node, uint64_t first, uint64_t last, uint64_t middle,
+		     uint64_t more)
+{
+	for (uint64_t i = first / PART_RANGES; i < last / PART_RANGES; i++)
+		WRITE(node->end[i], (uint16_t)middle);
+	for (uint64_t i = 0; i < PARTS; i++)
+		WRITE(node->end[i], (uint16_t)(READ(node->end[i]) +
+					       (more & -(uint64_t)(i >= last / PART_RANGES))));
+}
+
+/* Pages [from, to) of the GiB become `kind`. There is room for pages_odd() more. */
+static void node_set(struct node *node, uint64_t from, uint64_t to, bool kind)
+{
+	uint64_t first = from / RANGE_PAGES;
+	uint64_t last = (to - 1) / RANGE_PAGES;
+	bool special = kind != READ(node->around);
+	uint64_t middle, old_end, end;
+	struct edge head, tail;
+
+	if (node_count(node) == 0 && (from | to) % RANGE_PAGES == 0) {
+		bits_set(node->special, first, last + 1, special);
 		return;
 	}
-	if (!table) {
-		table = spare_take(&map->spare_tables);
-		map->tables_used++;
-		PUBLISH(gib->table, table);
+	edge_read(&head, node, first, from, to, kind);
+	if (first < last)
+		edge_read(&tail, node, last, from, to, kind);
+	middle = head.begin + head.count;
+	old_end = first < last ? tail.end : head.end;
+	end = first < last ? middle + tail.count : middle;
+	list_move(node, end, old_end, node_count(node));
+	edge_write(node, head.begin, first, &head);
+	if (first < last) {
+		bits_set(node->special, first + 1, last, special);
+		edge_write(node, middle, last, &tail);
 	}
-	PUBLISH(table->range[range], word);
-	state_set(gib, range, STATE_MIXED);
+	ends_set(node, first, last, middle, end - old_end);
 }
 
-static void bitmap_release(struct gpa_map *map, uint64_t bitmap)
+/* How many odd pages [from, to) can add: at each end no more than lie up to the next 2M
+ * boundary, on its better side. */
+static uint64_t pages_odd(uint64_t from, uint64_t to)
 {
-	spare_put(&map->spare_bitmaps, bitmap);
-	map->bitmaps_used--;
+	return min64(to - from, min64(from % RANGE_PAGES, -from % RANGE_PAGES) +
+					min64(to % RANGE_PAGES, -to % RANGE_PAGES));
 }
 
-static void bitmap_set(struct bitmap *bitmap, uint64_t from, uint64_t to, uint64_t kind)
+/* How many odd pages lie in [from, to). */
+static uint64_t pages_listed(const struct node *node, uint64_t from, uint64_t to)
 {
-	for (uint64_t w = from / 64; w <= (to - 1) / 64; w++) {
-		uint64_t mask = ~UINT64_C(0);
+	uint64_t end = to < GIB_PAGES ? node_find(node, to) : node_count(node);
 
-		if (w == from / 64)
-			mask &= ~UINT64_C(0) << from % 64;
-		if (w == (to - 1) / 64)
-			mask &= ~UINT64_C(0) >> (63 - (to - 1) % 64);
-		if (kind == GPA_SHARED)
-			WRITE(bitmap->word[w], READ(bitmap->word[w]) | mask);
-		else
-			WRITE(bitmap->word[w], READ(bitmap->word[w]) & ~mask);
-	}
-}
-
-static struct bitmap *bitmap_create(struct gpa_map *map, uint64_t word)
-{
-	struct bitmap *bitmap = spare_take(&map->spare_bitmaps);
-	struct run run = run_of(word);
-
-	map->bitmaps_used++;
-	bitmap_set(bitmap, 0, PAGES_PER_RANGE, run.around);
-	if (run.first < run.end)
-		bitmap_set(bitmap, run.first, run.end, !run.around);
-	return bitmap;
-}
-
-static bool bitmap_is_alike(const struct bitmap *bitmap, uint64_t kind)
-{
-	uint64_t want = kind == GPA_SHARED ? ~UINT64_C(0) : 0;
-
-	for (unsigned i = 0; i < BITMAP_WORDS; i++)
-		if (READ(bitmap->word[i]) != want)
-			return false;
-	return true;
-}
-
-/* Pages [from, to) of a range, not all of it. */
-static void range_set(struct gpa_map *map, struct gib *gib, uint64_t range, uint64_t from,
-		      uint64_t to, uint64_t kind)
-{
-	uint64_t word = range_word(gib, range);
-	struct bitmap *bitmap;
-
-	if (is_run_word(word)) {
-		if (word_set(&word, PAGES_PER_RANGE, from, to, kind)) {
-			range_put(map, gib, range, word);
-			return;
-		}
-		bitmap = bitmap_create(map, word);
-		bitmap_set(bitmap, from, to, kind);
-		range_put(map, gib, range, (uintptr_t)bitmap);
-		return;
-	}
-	bitmap_set(bitmap_at(word), from, to, kind);
-	if (bitmap_is_alike(bitmap_at(word), kind)) {
-		bitmap_release(map, word);
-		state_set(gib, range, kind);
-	}
+	return end - node_find(node, from);
 }
 
 /* ---- A GiB with several runs ---- */
 
-static void release_mixed(struct gpa_map *map, struct table *table, uint64_t w, uint64_t mixed)
+/* A new node says what `old` did: a run word, or a node with less room. */
+static void node_fill(struct node *node, uint64_t old, uint64_t base)
 {
-	for (; mixed; mixed &= mixed - 1) {
-		uint64_t range = w * STATES_PER_WORD + (uint64_t)__builtin_ctzll(mixed) / 2;
-		uint64_t word = READ(table->range[range]);
+	struct extent e = extent_of(old, base, GIB_PAGES);
+	const struct node *from = is_run(old) ? NULL : node_of(old);
 
-		if (!is_run_word(word))
-			bitmap_release(map, word);
+	WRITE(node->around, from ? READ(from->around) : (uint16_t)e.around);
+	for (unsigned i = 0; i < PARTS; i++)
+		WRITE(node->end[i], from ? READ(from->end[i]) : 0);
+	for (unsigned i = 0; i < RANGE_WORDS; i++)
+		WRITE(node->special[i], from ? READ(from->special[i]) : 0);
+	for (uint64_t i = 0; i < node_count(node); i++)
+		WRITE(node->odd[i], READ(from->odd[i]));
+	if (is_run(old) && !is_alike(&e))
+		node_set(node, e.first, e.end, !e.around);
+}
+
+/* A new bitmap says what a node did. */
+static void bitmap_fill(word_t *bitmap, const struct node *node)
+{
+	for (uint64_t r = 0; r < GIB_RANGES; r++) {
+		struct edge e;
+
+		edge_read(&e, node, r, r * RANGE_PAGES, r * RANGE_PAGES, 0);
+		for (unsigned i = 0; i < RANGE_WORDS; i++)
+			WRITE(*bitmap++, READ(e.odd[i]) ^ -(uint64_t)e.kind);
 	}
 }
 
-static void states_set(struct gpa_map *map, struct gib *gib, uint64_t w, uint64_t mask,
-		       uint64_t pattern)
+/*
+ * *word, of the GiB that begins at page `base`, becomes one that can say what comes out when
+ * [from, to) is made `kind`: a run word that does, the object that there is, or a new one for
+ * gib_commit() to fill. False without memory.
+ */
+static bool gib_prepare(struct gpa_map *map, uint64_t *word, uint64_t base, uint64_t from,
+			uint64_t to, uint64_t kind)
 {
-	uint64_t old = READ(gib->state[w]);
+	uint64_t count = pages_odd(from, to);
+	unsigned type = 0;
 
-	if (old & mask & STATE_MIXED_BITS)
-		release_mixed(map, table_of(gib), w, old & mask & STATE_MIXED_BITS);
-	WRITE(gib->state[w], (old & ~mask) | (pattern & mask));
-}
-
-/* Whole ranges [first, end), at least one. */
-static void ranges_set(struct gpa_map *map, struct gib *gib, uint64_t first, uint64_t end,
-		       uint64_t kind)
-{
-	uint64_t pattern = kind == GPA_SHARED ? STATE_ALL_SHARED : 0;
-	uint64_t w = first / STATES_PER_WORD;
-	uint64_t last = (end - 1) / STATES_PER_WORD;
-	uint64_t mask = ~UINT64_C(0) << 2 * (first % STATES_PER_WORD);
-
-	for (; w < last; w++, mask = ~UINT64_C(0))
-		states_set(map, gib, w, mask, pattern);
-	states_set(map, gib, last,
-		   mask & ~UINT64_C(0) >> (62 - 2 * ((end - 1) % STATES_PER_WORD)), pattern);
-}
-
-/* Pages [from, to) of a GiB with several runs. */
-static void pages_set(struct gpa_map *map, struct gib *gib, uint64_t from, uint64_t to,
-		      uint64_t kind)
-{
-	uint64_t first = (from + PAGES_PER_RANGE - 1) / PAGES_PER_RANGE;
-	uint64_t end = to / PAGES_PER_RANGE;
-	uint64_t head = from % PAGES_PER_RANGE;
-	uint64_t tail = to % PAGES_PER_RANGE;
-
-	if (first > end) { /* inside one range */
-		range_set(map, gib, end, head, tail, kind);
-		return;
+	if (from == 0 && to == GIB_PAGES) {
+		*word = alike_word(base, kind);
+		return true;
 	}
-	if (head)
-		range_set(map, gib, first - 1, head, PAGES_PER_RANGE, kind);
-	if (first < end)
-		ranges_set(map, gib, first, end, kind);
-	if (tail)
-		range_set(map, gib, end, 0, tail, kind);
-}
+	if (is_run(*word)) {
+		struct extent e = extent_of(*word, base, GIB_PAGES);
 
-static void table_release(struct gpa_map *map, struct gib *gib)
-{
-	spare_put(&map->spare_tables, READ(gib->table));
-	WRITE(gib->table, 0);
-	map->tables_used--;
-}
-
-static void gib_release(struct gpa_map *map, atomic_uint_least64_t *slot, uint64_t kind)
-{
-	uint64_t word = READ(*slot);
-	struct gib *gib = gib_at(word);
-
-	WRITE(*slot, alike_word(kind));
-	if (READ(gib->table)) {
-		ranges_set(map, gib, 0, RANGES_PER_GIB, kind);
-		table_release(map, gib);
+		if (extent_set(&e, from, to, kind)) {
+			*word = run_word(&e);
+			return true;
+		}
+		count += pages_odd(e.first, e.end);
+	} else {
+		type = type_of(*word);
+		if (type == BITMAP)
+			return true;
+		count += node_count(node_of(*word));
+		if (count > node_room(type))
+			count -= pages_listed(node_of(*word), from, to);
 	}
-	spare_put(&map->spare_gibs, word);
-	map->gibs_used--;
-}
-
-static struct gib *gib_split(struct gpa_map *map, uint64_t word)
-{
-	struct run run = run_of(word);
-	struct gib *gib = spare_take(&map->spare_gibs);
-
-	map->gibs_used++;
-	WRITE(gib->table, 0);
-	for (unsigned i = 0; i < STATE_WORDS; i++)
-		WRITE(gib->state[i], run.around == GPA_SHARED ? STATE_ALL_SHARED : 0);
-	if (run.first < run.end)
-		pages_set(map, gib, run.first, run.end, !run.around);
-	return gib;
-}
-
-/* How many state words from the first on are `pattern` in `bits`. */
-static unsigned states_alike(const struct gib *gib, uint64_t bits, uint64_t pattern)
-{
-	unsigned i = 0;
-
-	while (i < STATE_WORDS && (READ(gib->state[i]) & bits) == pattern)
-		i++;
-	return i;
-}
-
-/* Gives up what has become alike, after an update to `kind`. */
-static void gib_merge(struct gpa_map *map, atomic_uint_least64_t *slot, uint64_t kind)
-{
-	struct gib *gib = gib_at(READ(*slot));
-	uint64_t pattern = kind == GPA_SHARED ? STATE_ALL_SHARED : 0;
-
-	if (states_alike(gib, ~UINT64_C(0), pattern) == STATE_WORDS)
-		gib_release(map, slot, kind);
-	else if (READ(gib->table) && states_alike(gib, STATE_MIXED_BITS, 0) == STATE_WORDS)
-		table_release(map, gib);
+	while (type < BITMAP && count > node_room(type))
+		type++;
+	if (is_run(*word) || type > type_of(*word))
+		*word = object_take(map, type);
+	return *word != 0;
 }
 
 static void update_begin(struct gpa_map *map)
@@ -432,166 +469,131 @@ static void update_begin(struct gpa_map *map)
 	atomic_thread_fence(memory_order_release);
 }
 
-static void update_end(struct gpa_map *map)
+static void update_end(struct gpa_map *map) { PUBLISH(map->sequence, READ(map->sequence) + 1); }
+
+/* Pages [from, to) of an object become `kind`. True when all are now. */
+static bool object_set(uint64_t word, uint64_t from, uint64_t to, uint64_t kind)
 {
-	atomic_store_explicit(&map->sequence, READ(map->sequence) + 1, memory_order_release);
+	struct node *node = node_of(word);
+
+	if (type_of(word) == BITMAP) {
+		bits_set(bits_of(word), from, to, kind);
+		return bits_are(bits_of(word), GIB_PAGES, kind);
+	}
+	node_set(node, from, to, kind);
+	return node_count(node) == 0 &&
+	       bits_are(node->special, GIB_RANGES, kind != READ(node->around));
 }
 
-/* Pages [from, to) of the GiB. A change of its word alone is one store: readers see it whole.
- */
-static void gib_set(struct gpa_map *map, atomic_uint_least64_t *slot, uint64_t from,
-		    uint64_t to, uint64_t kind)
+/* The same in GiB `index`, with the word from gib_prepare(). A change of a run word is one
+ * store: readers see it whole. */
+static void gib_commit(struct gpa_map *map, uint64_t index, uint64_t word, uint64_t from,
+		       uint64_t to, uint64_t kind)
 {
-	uint64_t word = READ(*slot);
-	struct gib *gib;
+	word_t *slot = &gibs_of(READ(map->root))[index];
+	uint64_t old = READ(*slot);
+	uint64_t base = index * GIB_PAGES;
 
-	if (is_run_word(word) && word_set(&word, PAGES_PER_GIB, from, to, kind)) {
+	if (is_run(old) && is_run(word)) {
 		WRITE(*slot, word);
 		return;
 	}
 	update_begin(map);
-	if (!is_run_word(word) && from == 0 && to == PAGES_PER_GIB) {
-		gib_release(map, slot, kind);
-	} else {
-		gib = is_run_word(word) ? gib_split(map, word) : gib_at(word);
-		pages_set(map, gib, from, to, kind);
-		PUBLISH(*slot, gib);
-		gib_merge(map, slot, kind);
+	if (!is_run(word)) {
+		if (word != old && type_of(word) == BITMAP)
+			bitmap_fill(bits_of(word), node_of(old));
+		else if (word != old)
+			node_fill(node_of(word), old, base);
+		if (object_set(word, from, to, kind)) {
+			if (word != old)
+				object_put(map, word);
+			word = alike_word(base, kind);
+		}
 	}
+	PUBLISH(*slot, word);
+	if (!is_run(old) && word != old)
+		object_put(map, old);
 	update_end(map);
-}
-
-/* ---- What an update may need ---- */
-
-struct needs {
-	unsigned gibs, tables, bitmaps;
-};
-
-/* Pages [from, to) of a 2M range. True when it needs a table to be in. */
-static bool range_needs(uint64_t word, uint64_t from, uint64_t to, uint64_t kind,
-			struct needs *needs)
-{
-	if (!is_run_word(word))
-		return true;
-	if (!word_set(&word, PAGES_PER_RANGE, from, to, kind)) {
-		needs->bitmaps++;
-		return true;
-	}
-	return !is_alike_word(word);
-}
-
-/* Range `range` as it is under a GiB's word. */
-static uint64_t range_word_under(uint64_t word, uint64_t range)
-{
-	if (is_run_word(word))
-		return word_part(word, range * PAGES_PER_RANGE, PAGES_PER_RANGE);
-	return range_word(gib_at(word), range);
-}
-
-/* Pages [from, to) of a GiB. */
-static void gib_needs(uint64_t word, uint64_t from, uint64_t to, uint64_t kind,
-		      struct needs *needs)
-{
-	uint64_t head = from / PAGES_PER_RANGE;
-	uint64_t tail = to / PAGES_PER_RANGE;
-	uint64_t result = word;
-	bool table = false;
-
-	if (from == 0 && to == PAGES_PER_GIB)
-		return;
-	if (is_run_word(word)) {
-		struct run run = run_of(word);
-
-		if (word_set(&result, PAGES_PER_GIB, from, to, kind))
-			return;
-		needs->gibs++;
-		table = (run.first | run.end) % PAGES_PER_RANGE != 0;
-	}
-	if (from % PAGES_PER_RANGE)
-		table |= range_needs(range_word_under(word, head), from % PAGES_PER_RANGE,
-				     min64(to - head * PAGES_PER_RANGE, PAGES_PER_RANGE), kind,
-				     needs);
-	if (to % PAGES_PER_RANGE && (head != tail || from % PAGES_PER_RANGE == 0))
-		table |= range_needs(range_word_under(word, tail), 0, to % PAGES_PER_RANGE,
-				     kind, needs);
-	needs->tables += table && (is_run_word(word) || !READ(gib_at(word)->table));
 }
 
 /* ---- The map ---- */
 
-static uint64_t gib_count(const struct gpa_map *map) { return map->pages / PAGES_PER_GIB; }
-
-/* The words of the GiBs, when there is one for each. */
-static atomic_uint_least64_t *gib_words(uint64_t root)
-{
-	return (atomic_uint_least64_t *)(uintptr_t)root;
-}
-
-static uint64_t gib_word(uint64_t root, uint64_t index)
-{
-	if (is_run_word(root))
-		return word_part(root, index * PAGES_PER_GIB, PAGES_PER_GIB);
-	return READ(gib_words(root)[index]);
-}
+static uint64_t gib_count(const struct gpa_map *map) { return map->pages / GIB_PAGES; }
 
 /* A word per GiB instead of the one for all; they say the same. */
 static bool root_split(struct gpa_map *map) REQUIRES(map->lock)
 {
 	uint64_t root = READ(map->root);
-	atomic_uint_least64_t *words = heap_alloc(gib_count(map) * sizeof(*words));
+	size_t size = gib_count(map) * sizeof(word_t);
+	word_t *gibs;
 
-	if (!words)
+	if (!is_run(root))
+		return true;
+	gibs = heap_alloc(size);
+	if (!gibs)
 		return false;
+	map->bytes_used += size;
+	map->bytes_held += size;
 	for (uint64_t i = 0; i < gib_count(map); i++)
-		WRITE(words[i], gib_word(root, i));
-	PUBLISH(map->root, words);
+		WRITE(gibs[i], root);
+	PUBLISH(map->root, (uintptr_t)gibs | 1);
 	return true;
 }
 
-/* The root last: it would stay split if anything else failed. */
-static bool reserve(struct gpa_map *map, uint64_t from, uint64_t to, uint64_t kind)
-	REQUIRES(map->lock)
+static uint64_t gib_word(uint64_t root, uint64_t index)
 {
-	uint64_t root = READ(map->root);
-	uint64_t first = from / PAGES_PER_GIB;
-	uint64_t last = (to - 1) / PAGES_PER_GIB;
-	struct needs needs = {0};
-
-	gib_needs(gib_word(root, first), from % PAGES_PER_GIB,
-		  min64(to - first * PAGES_PER_GIB, PAGES_PER_GIB), kind, &needs);
-	if (last != first)
-		gib_needs(gib_word(root, last), 0, to - last * PAGES_PER_GIB, kind, &needs);
-	if (!(needs.gibs | needs.tables | needs.bitmaps) && !is_run_word(root))
-		return true;
-	return spare_reserve(&map->spare_gibs, &map->gibs_held, needs.gibs,
-			     sizeof(struct gib)) &&
-	       spare_reserve(&map->spare_tables, &map->tables_held, needs.tables,
-			     sizeof(struct table)) &&
-	       spare_reserve(&map->spare_bitmaps, &map->bitmaps_held, needs.bitmaps,
-			     sizeof(struct bitmap)) &&
-	       (!is_run_word(root) || root_split(map));
+	return is_run(root) ? root : READ(gibs_of(root)[index]);
 }
 
+/* One run says it all: true, and done. A run of a guest of 8 TiB and more does not fit. */
+static bool root_set(struct gpa_map *map, uint64_t from, uint64_t to, uint64_t kind)
+	REQUIRES(map->lock)
+{
+	struct extent e = extent_of(READ(map->root), 0, map->pages);
+
+	if (!extent_set(&e, from, to, kind) ||
+	    (map->pages >= RUN_PAGES && !(is_alike(&e) && e.around == GPA_PRIVATE)))
+		return false;
+	WRITE(map->root, run_word(&e));
+	return true;
+}
+
+/* Gives back what gib_prepare() took for GiB `index`. */
+static void gib_unprepare(struct gpa_map *map, uint64_t word, uint64_t index)
+{
+	if (!is_run(word) && word != gib_word(READ(map->root), index))
+		object_put(map, word);
+}
+
+/* The root last: it would stay split if anything else failed. */
 static enum status set_locked(struct gpa_map *map, uint64_t from, uint64_t to, uint64_t kind)
 	REQUIRES(map->lock)
 {
 	uint64_t root = READ(map->root);
+	uint64_t first = from / GIB_PAGES;
+	uint64_t last = (to - 1) / GIB_PAGES;
+	uint64_t head_end = min64(to - first * GIB_PAGES, GIB_PAGES);
+	uint64_t tail_end = to - last * GIB_PAGES;
+	uint64_t head, tail;
 
-	if (is_run_word(root) && word_set(&root, map->pages, from, to, kind)) {
-		WRITE(map->root, root);
+	if (is_run(root) && root_set(map, from, to, kind))
 		return STATUS_OK;
-	}
-	if (!reserve(map, from, to, kind))
+	from %= GIB_PAGES;
+	head = gib_word(root, first);
+	tail = gib_word(root, last);
+	if (!gib_prepare(map, &head, first * GIB_PAGES, from, head_end, kind))
 		return STATUS_NO_MEMORY;
-	root = READ(map->root);
-	while (from < to) {
-		uint64_t index = from / PAGES_PER_GIB;
-		uint64_t base = index * PAGES_PER_GIB;
-		uint64_t end = min64(to, base + PAGES_PER_GIB);
-
-		gib_set(map, &gib_words(root)[index], from - base, end - base, kind);
-		from = end;
+	if ((first < last && !gib_prepare(map, &tail, last * GIB_PAGES, 0, tail_end, kind)) ||
+	    !root_split(map)) {
+		gib_unprepare(map, head, first);
+		gib_unprepare(map, tail, last);
+		return STATUS_NO_MEMORY;
 	}
+	gib_commit(map, first, head, from, head_end, kind);
+	for (uint64_t i = first + 1; i < last; i++)
+		gib_commit(map, i, alike_word(i * GIB_PAGES, kind), 0, GIB_PAGES, kind);
+	if (first < last)
+		gib_commit(map, last, tail, 0, tail_end, kind);
 	return STATUS_OK;
 }
 
@@ -614,7 +616,6 @@ enum status gpa_map_init(struct gpa_map *map, gpa_t end)
 	if (end.raw > GUEST_END_MAX)
 		return STATUS_BAD_ARG;
 	map->pages = align_up(end.raw, SIZE_1G) / SIZE_4K;
-	WRITE(map->root, alike_word(GPA_PRIVATE));
 	return STATUS_OK;
 }
 
@@ -622,122 +623,145 @@ void gpa_map_destroy(struct gpa_map *map)
 {
 	uint64_t root = READ(map->root);
 
-	if (!is_run_word(root)) {
-		for (uint64_t i = 0; i < gib_count(map); i++)
-			if (!is_run_word(READ(gib_words(root)[i])))
-				gib_release(map, &gib_words(root)[i], GPA_PRIVATE);
-		heap_free(gib_words(root));
-	}
-	spare_free(map->spare_bitmaps);
-	spare_free(map->spare_tables);
-	spare_free(map->spare_gibs);
+	for (uint64_t i = 0; !is_run(root) && i < gib_count(map); i++)
+		if (!is_run(gib_word(root, i)))
+			object_put(map, gib_word(root, i));
+	if (!is_run(root))
+		heap_free(gibs_of(root));
+	for (unsigned type = 0; type <= BITMAP; type++)
+		while (map->spare[type])
+			heap_free(bits_of(object_take(map, type)));
 	memset(map, 0, sizeof(*map));
 }
 
 /* ---- Lookups ---- */
 
-/* A lookup is a few loads and tests, most of whose results its caller does not want. */
-#define INLINE static inline __attribute__((always_inline))
-
 /* What is known around a page after one look. */
 struct look {
 	enum gpa_kind kind;
 	enum page_level level; /* at which all around is alike */
-	uint64_t end;          /* alike up to here at least; 0 = no later than the next page */
+	uint64_t end;          /* alike up to here at least, from the page on */
 };
 
-/* Whether a boundary lies inside the aligned `span` pages around `page`. */
-INLINE bool cuts(uint64_t boundary, uint64_t page, uint64_t span)
+/* How far, in pages and at least 1, the nearer boundary of a run lies above `page`. */
+INLINE uint64_t run_distance(uint64_t word, uint64_t page)
 {
-	return boundary - align_down(page, span) - 1 < span - 1;
+	uint32_t from = (uint32_t)(2 * page) + 2;
+	uint32_t first = (uint32_t)word - from;
+	uint32_t end = (uint32_t)word + (uint32_t)(word >> 32) - from;
+
+	return min64(first, end) / 2 + 1;
 }
 
-/* `base` is the page at which the extent of `pages` pages begins. */
-INLINE struct look look_at_word(uint64_t word, uint64_t page, uint64_t base, uint64_t pages)
+INLINE enum gpa_kind run_kind(uint64_t word, uint64_t page)
 {
-	struct run run = run_of(word);
-	struct look l = {.kind = word_kind(word, page - base), .level = LEVEL_1G};
+	return (enum gpa_kind)((uint32_t)(2 * page) - (uint32_t)word < word >> 32);
+}
 
-	page -= base;
-	if (!is_alike_word(word)) {
-		if (cuts(run.first, page, PAGES_PER_RANGE) ||
-		    cuts(run.end, page, PAGES_PER_RANGE))
-			l.level = LEVEL_4K;
-		else if (cuts(run.first, page, PAGES_PER_GIB) ||
-			 cuts(run.end, page, PAGES_PER_GIB))
-			l.level = LEVEL_2M;
+/* `limit`: end of the word's extent. */
+INLINE void look_at_run(uint64_t word, uint64_t page, uint64_t limit, bool want_all,
+			struct look *l)
+{
+	l->kind = run_kind(word, page);
+	if (!want_all)
+		return;
+	l->end = min64(page + run_distance(word, page), limit);
+	l->level = LEVEL_1G;
+	if (run_distance(word, align_down(page, RANGE_PAGES)) < RANGE_PAGES)
+		l->level = LEVEL_4K;
+	else if (run_distance(word, align_down(page, GIB_PAGES)) < GIB_PAGES)
+		l->level = LEVEL_2M;
+}
+
+/* `end` no further than the word: the caller steps on. */
+INLINE void look_at_bitmap(const word_t *words, uint64_t page, bool want_all, struct look *l)
+{
+	uint64_t rest = READ(words[page / 64 % (GIB_PAGES / 64)]) >> page % 64;
+	const word_t *range = &words[page / RANGE_PAGES % GIB_RANGES * RANGE_WORDS];
+
+	l->kind = (enum gpa_kind)(rest & 1);
+	if (!want_all)
+		return;
+	rest ^= -(rest & 1);
+	l->end = align_down(page, 64) + 64;
+	if (rest)
+		l->end = min64(l->end, page + (uint64_t)__builtin_ctzll(rest));
+	if (!bits_are(range, RANGE_PAGES, l->kind))
+		l->level = LEVEL_4K;
+}
+
+INLINE void look_at_node(const struct node *node, uint64_t page, struct look *l)
+{
+	uint64_t inner = page % GIB_PAGES;
+	bool flag = bit_get(node->special, inner / RANGE_PAGES);
+	bool is_odd = false;
+
+	if (node_count(node) > 0 && flag) {
+		uint64_t i = node_find(node, inner);
+		bool above = i < part_end(node, inner) && is_near(READ(node->odd[i]), inner);
+
+		if (above ||
+		    (i > part_begin(node, inner) && is_near(READ(node->odd[i - 1]), inner))) {
+			uint16_t entry = READ(node->odd[above ? i : i - 1]);
+			uint64_t distance = entry / 2 - inner % PART_PAGES;
+
+			flag = entry & 1;
+			is_odd = above && distance == 0;
+			l->level = LEVEL_4K;
+			if (above)
+				l->end = page + distance + is_odd;
+		}
 	}
-	l.end = base + (page < run.first ? run.first : page < run.end ? run.end : pages);
-	return l;
+	l->kind = (enum gpa_kind)(READ(node->around) ^ flag ^ is_odd);
 }
 
-/* Possibly at something half changed: every object stays readable, the caller checks. */
-INLINE struct look look_into_gib(const struct gib *gib, uint64_t page)
+/* One look at page `page` of the guest, possibly at something half changed: then false. */
+INLINE bool try_look(const struct gpa_map *map, uint64_t page, bool want_all, struct look *l)
 {
-	uint64_t range = page % PAGES_PER_GIB / PAGES_PER_RANGE;
-	uint64_t state = state_get(gib, range);
-	uint64_t inner = page % PAGES_PER_RANGE;
-	const struct table *table;
-	uint64_t word;
+	uint64_t before = FOLLOW(map->sequence);
+	uint64_t root = FOLLOW(map->root);
+	uint64_t word = is_run(root) ? root : FOLLOW(gibs_of(root)[page / GIB_PAGES]);
 
-	if (!(state & STATE_MIXED))
-		return (struct look){(enum gpa_kind)state, LEVEL_2M,
-				     page - inner + PAGES_PER_RANGE};
-	table = table_of(gib);
-	word = table ? FOLLOW(table->range[range]) : 0;
-	if (!word)
-		return (struct look){0};
-	if (is_run_word(word))
-		return (struct look){
-			word_kind(word, inner), LEVEL_4K,
-			look_at_word(word, page, page - inner, PAGES_PER_RANGE).end};
-	word = READ(bitmap_at(word)->word[inner / 64]) >> inner % 64;
-	return (struct look){(enum gpa_kind)(word & 1), LEVEL_4K, page + 1};
-}
+	if (is_run(word)) {
+		uint64_t end =
+			is_run(root) ? map->pages : align_down(page, GIB_PAGES) + GIB_PAGES;
 
-/* One look at page `page` of the guest; false when an update came in between. */
-INLINE bool try_look(const struct gpa_map *map, uint64_t page, struct look *l)
-{
-	uint64_t before = atomic_load_explicit(&map->sequence, memory_order_acquire);
-	uint64_t word = FOLLOW(map->root);
-
-	if (is_run_word(word)) {
-		*l = look_at_word(word, page, 0, map->pages);
+		look_at_run(word, page, end, want_all, l);
 		return true;
 	}
-	word = FOLLOW(gib_words(word)[page / PAGES_PER_GIB]);
-	if (is_run_word(word)) {
-		*l = look_at_word(word, page, align_down(page, PAGES_PER_GIB), PAGES_PER_GIB);
-		return true;
-	}
-	*l = look_into_gib(gib_at(word), page);
+	l->level = LEVEL_2M;
+	l->end = align_down(page, RANGE_PAGES) + RANGE_PAGES;
+	if (type_of(word) == BITMAP)
+		look_at_bitmap(bits_of(word), page, want_all, l);
+	else
+		look_at_node(node_of(word), page, l);
 	atomic_thread_fence(memory_order_acquire);
 	return READ(map->sequence) == (before & ~UINT64_C(1));
 }
 
 /* Out of line: the first look nearly always succeeds and needs no stack then. */
 static __attribute__((noinline)) struct look look_again(const struct gpa_map *map,
-							uint64_t page)
+							uint64_t page, bool want_all)
 {
 	struct look l;
 
-	while (!try_look(map, page, &l))
+	while (!try_look(map, page, want_all, &l))
 		hw_pause();
 	return l;
 }
 
-INLINE struct look look(const struct gpa_map *map, uint64_t page)
+INLINE struct look look(const struct gpa_map *map, uint64_t page, bool want_all)
 {
 	struct look l;
 
-	return try_look(map, page, &l) ? l : look_again(map, page);
+	return try_look(map, page, want_all, &l) ? l : look_again(map, page, want_all);
 }
 
 enum gpa_kind gpa_map_kind(const struct gpa_map *map, gpa_t at)
 {
 	uint64_t page = at.raw / SIZE_4K;
 
-	return page < map->pages ? look(map, page).kind : GPA_SHARED;
+	return page < map->pages ? look(map, page, false).kind : GPA_SHARED;
 }
 
 enum gpa_kind gpa_map_lookup(const struct gpa_map *map, gpa_t at, enum page_level *uniform)
@@ -746,7 +770,7 @@ enum gpa_kind gpa_map_lookup(const struct gpa_map *map, gpa_t at, enum page_leve
 	struct look l = {.kind = GPA_SHARED};
 
 	if (page < map->pages)
-		l = look(map, page);
+		l = look(map, page, true);
 	*uniform = l.level;
 	return l.kind;
 }
@@ -760,7 +784,7 @@ gpa_t gpa_map_run_end(const struct gpa_map *map, gpa_t at, gpa_t limit)
 		struct look l = {GPA_SHARED, LEVEL_4K, limit.raw / SIZE_4K + 1};
 
 		if (page < map->pages)
-			l = look(map, page);
+			l = look(map, page, true);
 		if (l.kind != kind)
 			return gpa(page * SIZE_4K);
 		page = l.end;
@@ -768,21 +792,5 @@ gpa_t gpa_map_run_end(const struct gpa_map *map, gpa_t at, gpa_t limit)
 	return limit;
 }
 
-static uint64_t bytes(const struct gpa_map *map, uint64_t gibs, uint64_t tables,
-		      uint64_t bitmaps)
-{
-	uint64_t words = is_run_word(READ(map->root)) ? 0 : gib_count(map);
-
-	return words * sizeof(uint64_t) + gibs * sizeof(struct gib) +
-	       tables * sizeof(struct table) + bitmaps * sizeof(struct bitmap);
-}
-
-uint64_t gpa_map_bytes_used(const struct gpa_map *map)
-{
-	return bytes(map, map->gibs_used, map->tables_used, map->bitmaps_used);
-}
-
-uint64_t gpa_map_bytes_held(const struct gpa_map *map)
-{
-	return bytes(map, map->gibs_held, map->tables_held, map->bitmaps_held);
-}
+uint64_t gpa_map_bytes_used(const struct gpa_map *map) { return map->bytes_used; }
+uint64_t gpa_map_bytes_held(const struct gpa_map *map) { return map->bytes_held; }

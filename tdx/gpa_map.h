@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Private or shared, for every 4K page of a guest, small. One 64-bit word says all about an
- * extent that is alike but for one run of pages: the whole guest at first, with nothing else
- * allocated, and each GiB when the guest has more runs than one. A GiB with more runs has two
- * bits for each of its 2M ranges, and a table of words while any of these is mixed: again one
- * word where there is one run, a 64-byte bitmap where there are more. Ranges merge when they
- * become alike.
+ * Private or shared, for every 4K page of a guest, small. A word says all about an extent that
+ * is alike but for one run of pages: the whole guest at first, with nothing else allocated, and
+ * each GiB when the guest has more runs than one. A GiB with more runs has a bit for each of
+ * its 2M ranges and a list of the odd pages, those that are not as most of their range, two
+ * bytes each; a GiB with thousands of these is a bitmap. A GiB that becomes alike is one word
+ * again.
  *
- * Lookups take no lock and may run during updates; an update of several GiB shows GiB by
- * GiB. Objects that a merge gives up are reused by this map and go back to the heap with
- * gpa_map_destroy() only: a reader that still holds one reads valid memory and finds by the
- * sequence count that it must repeat.
+ * Lookups take no lock and may run during updates, which they do not delay; an update of
+ * several GiB shows GiB by GiB. Objects that an update gives up are reused by this map and go
+ * back to the heap with gpa_map_destroy() only: a reader that still holds one reads valid
+ * memory and finds by the sequence count that it must repeat.
  */
 #pragma once
 
@@ -24,16 +24,17 @@
 
 enum gpa_kind { GPA_PRIVATE, GPA_SHARED };
 
+#define GPA_MAP_TYPES 7 /* of objects, each of one size */
+
 struct gpa_map {
 	uint64_t pages; /* of the guest, whole GiBs */
 	/* A run word for the whole guest, or the address of a word per GiB, for good then. */
 	atomic_uint_least64_t root;
 	atomic_uint_least64_t sequence; /* odd while what lies below a GiB's word changes */
 	struct spinlock lock;           /* serialises updates */
-	/* Protected by lock: spare objects, linked through their first word. */
-	uint64_t spare_gibs, spare_tables, spare_bitmaps;
-	uint64_t gibs_used, tables_used, bitmaps_used;
-	uint64_t gibs_held, tables_held, bitmaps_held; /* used and spare */
+	/* Protected by lock. */
+	uint64_t spare[GPA_MAP_TYPES]; /* objects, linked through their first word */
+	uint64_t bytes_used, bytes_held;
 };
 
 /* All of [0, end) private; end is rounded up to 1 GiB, and at most 16 TiB, else

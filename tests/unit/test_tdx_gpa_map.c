@@ -10,6 +10,17 @@
 #define GIBS  3U
 #define PAGES (GIBS << 18)
 
+/* Bytes of what a map has beside its objects once it has more than one run, and of objects:
+ * nodes with room for no odd page and for more, and a bitmap. */
+#define WORDS(gibs) (8 * (gibs))
+#define NODE        88
+#define NODE_84     256
+#define NODE_212    512
+#define NODE_468    1024
+#define NODE_980    2048
+#define NODE_2004   4096
+#define BITMAP      32768
+
 static struct gpa_map map;
 static uint8_t naive[PAGES];
 
@@ -90,7 +101,7 @@ TEST(tdx_gpa_map_says_one_run_without_memory_and_two_in_a_word_per_gib)
 	check_at(7);
 	EXPECT_EQ(heap_used(), 0);
 	set(262144 + 7, 9, GPA_SHARED);
-	EXPECT_EQ(gpa_map_bytes_used(&map), 8 * GIBS);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS));
 	check_bytes();
 	for (uint64_t n = 0; n < PAGES; n += 97)
 		check_at(n);
@@ -98,43 +109,86 @@ TEST(tdx_gpa_map_says_one_run_without_memory_and_two_in_a_word_per_gib)
 	EXPECT_EQ(heap_used(), 0);
 }
 
-TEST(tdx_gpa_map_costs_136_bytes_for_a_gib_mixed_at_2m)
+TEST(tdx_gpa_map_costs_a_bit_for_a_2m_range_where_these_are_alike)
 {
 	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
 	EXPECT_EQ(gpa_map_set(&map, gpa(SIZE_2M), 3 * SIZE_2M, GPA_SHARED), STATUS_OK);
 	EXPECT_EQ(gpa_map_bytes_used(&map), 0);
 	for (uint64_t at = 0; at < SIZE_1G; at += 2 * SIZE_2M)
 		EXPECT_EQ(gpa_map_set(&map, gpa(at), SIZE_2M, GPA_SHARED), STATUS_OK);
-	EXPECT_EQ(gpa_map_bytes_used(&map), 8 + 136);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(1) + NODE);
 	/* 0.02 bit per 4K page */
-	EXPECT_TRUE(gpa_map_bytes_used(&map) * 8 * 50 <= 262144);
+	EXPECT_TRUE(gpa_map_bytes_held(&map) * 8 * 50 <= 262144);
 	EXPECT_EQ(gpa_map_set(&map, gpa(0), SIZE_1G - SIZE_2M, GPA_PRIVATE), STATUS_OK);
-	EXPECT_EQ(gpa_map_bytes_used(&map), 8);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(1));
 	check_bytes();
 }
 
-TEST(tdx_gpa_map_stays_below_2_bits_a_page_in_the_worst_case)
-{
-	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
-	for (uint64_t at = 0; at < SIZE_1G; at += 2 * SIZE_4K)
-		EXPECT_EQ(gpa_map_set(&map, gpa(at), SIZE_4K, GPA_SHARED), STATUS_OK);
-	EXPECT_EQ(gpa_map_bytes_used(&map), 8 + 136 + 4096 + 512 * 64);
-	EXPECT_TRUE(gpa_map_bytes_used(&map) * 8 <= UINT64_C(2) * 262144);
-	check_bytes();
-	EXPECT_EQ(gpa_map_set(&map, gpa(0), SIZE_1G, GPA_SHARED), STATUS_OK);
-	EXPECT_EQ(gpa_map_bytes_used(&map), 8);
-	check_bytes();
-}
-
-TEST(tdx_gpa_map_needs_no_bitmap_for_one_page_in_each_2m)
+TEST(tdx_gpa_map_costs_four_bytes_for_one_odd_page_in_each_2m)
 {
 	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
 	for (uint64_t at = 0; at < SIZE_1G; at += SIZE_2M)
 		EXPECT_EQ(gpa_map_set(&map, gpa(at + 0x5000), SIZE_4K, GPA_SHARED), STATUS_OK);
-	EXPECT_EQ(gpa_map_bytes_used(&map), 8 + 136 + 4096);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(1) + NODE_980);
 	for (uint64_t at = 0; at < SIZE_1G; at += SIZE_2M)
 		EXPECT_EQ(gpa_map_set(&map, gpa(at + 0x5000), SIZE_4K, GPA_PRIVATE), STATUS_OK);
-	EXPECT_EQ(gpa_map_bytes_used(&map), 8);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(1));
+	check_bytes();
+}
+
+TEST(tdx_gpa_map_is_a_bitmap_where_most_2m_ranges_are_torn)
+{
+	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
+	for (uint64_t at = 0; at < SIZE_1G; at += 2 * SIZE_4K)
+		EXPECT_EQ(gpa_map_set(&map, gpa(at), SIZE_4K, GPA_SHARED), STATUS_OK);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(1) + BITMAP);
+	check_bytes();
+	EXPECT_EQ(gpa_map_set(&map, gpa(0), SIZE_1G, GPA_SHARED), STATUS_OK);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(1));
+	check_bytes();
+}
+
+TEST(tdx_gpa_map_lists_the_fewer_pages_of_a_2m_range)
+{
+	EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
+	memset(naive, 0, sizeof(naive));
+	for (uint64_t range = 0; range < 84; range++)
+		set(range * 512 + 1 + range, 511 - range, GPA_SHARED);
+	EXPECT_TRUE(gpa_map_bytes_used(&map) > WORDS(GIBS) + NODE_980);
+	for (uint64_t range = 0; range < 84; range++)
+		set(range * 512 + 2, 510, GPA_SHARED);
+	for (uint64_t range = 0; range < 84; range++) {
+		check_at(range * 512);
+		check_at(range * 512 + 2);
+	}
+	gpa_map_destroy(&map);
+	EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
+	memset(naive, 0, sizeof(naive));
+	for (uint64_t range = 0; range < 84; range++)
+		set(range * 512 + 1, 511, GPA_SHARED);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_84);
+	check_at(512);
+	check_at(513);
+	gpa_map_destroy(&map);
+}
+
+TEST(tdx_gpa_map_makes_a_filled_2m_range_alike_again)
+{
+	EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
+	memset(naive, 0, sizeof(naive));
+	set(2000, 3, GPA_SHARED);
+	for (uint64_t n = 512; n < 1024; n++) {
+		set(n ^ 0x155, 1, GPA_SHARED);
+		check_at(n);
+	}
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_468);
+	check_at(512);
+	set(2000, 3, GPA_PRIVATE);
+	check_at(2000);
+	set(512, 512, GPA_PRIVATE);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS));
+	check_at(0);
+	gpa_map_destroy(&map);
 }
 
 TEST(tdx_gpa_map_refuses_what_is_misaligned_or_beyond_the_end)
@@ -168,13 +222,8 @@ static void random_range(uint64_t *first, uint64_t *count)
 		*count = PAGES - *first;
 }
 
-static void random_set(void)
+static void check_around(uint64_t first, uint64_t count)
 {
-	uint64_t first;
-	uint64_t count;
-
-	random_range(&first, &count);
-	set(first, count, rand() % 2 ? GPA_SHARED : GPA_PRIVATE);
 	check_at(first);
 	check_at(first + count - 1);
 	if (first > 0)
@@ -183,6 +232,23 @@ static void random_set(void)
 		check_at(first + count);
 	check_at((uint64_t)rand() % PAGES);
 	check_bytes();
+}
+
+/* A range of any shape; now and then many within one GiB, enough for a bitmap. */
+static void random_set(void)
+{
+	unsigned sets = rand() % 200 == 0 ? 60 : 1;
+
+	for (unsigned i = 0; i < sets; i++) {
+		uint64_t first = (uint64_t)rand() % 512 * 512 + 1;
+		uint64_t count = 256 + (uint64_t)rand() % 256;
+
+		if (sets == 1)
+			random_range(&first, &count);
+		set(first, count, rand() % 2 ? GPA_SHARED : GPA_PRIVATE);
+		if (i % 15 == 0)
+			check_around(first, count);
+	}
 }
 
 /* Run by run, each as long as it can be, this is the naive array. */
@@ -203,7 +269,7 @@ static void check_runs(void)
 TEST(tdx_gpa_map_agrees_with_a_naive_array)
 {
 	EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
-	for (unsigned round = 0; round < 4000 && test_failures == 0; round++) {
+	for (unsigned round = 0; round < 2500 && test_failures == 0; round++) {
 		random_set();
 		if (round % 200 == 0)
 			check_runs();
@@ -211,7 +277,9 @@ TEST(tdx_gpa_map_agrees_with_a_naive_array)
 	for (uint64_t n = 0; n < PAGES && test_failures == 0; n++)
 		EXPECT_EQ(gpa_map_kind(&map, page(n)), naive[n]);
 	set(0, PAGES, GPA_PRIVATE);
-	EXPECT_EQ(gpa_map_bytes_used(&map), 8 * GIBS);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS));
+	for (unsigned type = 0; type < GPA_MAP_TYPES; type++)
+		EXPECT_TRUE(map.spare[type] != 0); /* every one has been in use */
 	gpa_map_destroy(&map);
 	EXPECT_EQ(heap_used(), 0);
 }
@@ -239,6 +307,69 @@ static void set_with_failures(uint64_t first, uint64_t count, enum gpa_kind kind
 	}
 	memset(naive + first, kind, count);
 	check_runs();
+}
+
+/* As many odd pages in each range as it can have. */
+static void tear(uint64_t first_range, uint64_t ranges)
+{
+	for (uint64_t r = first_range; r < first_range + ranges; r++)
+		set(r * 512 + 1, 256, GPA_SHARED);
+}
+
+TEST(tdx_gpa_map_stays_below_2_bits_a_page_with_one_spare_object_of_each_size)
+{
+	uint64_t most =
+		WORDS(1) + NODE + NODE_84 + NODE_212 + NODE_468 + NODE_980 + NODE_2004 + BITMAP;
+
+	EXPECT_TRUE(most * 8 <= UINT64_C(2) * 262144);
+	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
+	for (unsigned round = 0; round < 3; round++) {
+		set(0, 512, GPA_SHARED);
+		set(1024, 512, GPA_SHARED);
+		for (uint64_t n = 0; n < 5000; n += 2)
+			set(5120 + n, 1, GPA_SHARED);
+		EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(1) + BITMAP);
+		EXPECT_EQ(gpa_map_bytes_held(&map), most);
+		check_bytes();
+		EXPECT_EQ(gpa_map_set(&map, gpa(0), SIZE_1G, round % 2), STATUS_OK);
+		EXPECT_EQ(gpa_map_set(&map, gpa(0), SIZE_1G, GPA_PRIVATE), STATUS_OK);
+	}
+	gpa_map_destroy(&map);
+	EXPECT_EQ(heap_used(), 0);
+}
+
+TEST(tdx_gpa_map_needs_no_more_memory_to_take_a_page_out_of_a_full_list)
+{
+	EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
+	memset(naive, 0, sizeof(naive));
+	for (uint64_t n = 0; n < 2 * 84; n += 2)
+		set(n, 1, GPA_SHARED);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_84);
+	set(100, 1, GPA_SHARED);
+	set(0, 1, GPA_PRIVATE);
+	set(1, 1, GPA_SHARED);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_84);
+	set(262143, 1, GPA_SHARED);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_212);
+	set(262100, 44, GPA_PRIVATE);
+	check_runs();
+	gpa_map_destroy(&map);
+}
+
+TEST(tdx_gpa_map_is_as_it_was_when_there_is_no_memory_for_a_bitmap)
+{
+	memset(naive, 0, sizeof(naive));
+	EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
+	tear(100, 7);
+	tear(512 + 125, 7); /* in two parts */
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + 2 * NODE_2004);
+	/* Into both GiBs: each becomes a bitmap. */
+	set_with_failures(200 * 512 + 250, 312 * 512, GPA_SHARED);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + 2 * BITMAP);
+	set_with_failures(400 * 512 + 9, 300, GPA_PRIVATE);
+	set_with_failures((512 + 200) * 512 + 9, 300, GPA_SHARED);
+	gpa_map_destroy(&map);
+	EXPECT_EQ(heap_used(), 0);
 }
 
 TEST(tdx_gpa_map_is_as_it_was_when_memory_runs_out)

@@ -24,7 +24,7 @@ static int compare(const void *a, const void *b)
 static uint64_t random_page(uint64_t limit)
 {
 	uint64_t n = (uint64_t)rand() << 31 ^ (uint64_t)rand();
-	uint64_t align = (uint64_t[]){1, 1, 512, 262144}[rand() % 4];
+	uint64_t align = (uint64_t[]){1, 1, 512, 65536, 262144}[rand() % 5];
 
 	return n % limit / align * align;
 }

@@ -86,13 +86,13 @@ static void *read_map(void *arg)
 	return NULL;
 }
 
-static void run_threads(void)
+static void run_threads(void *(*write)(void *), void *(*read)(void *))
 {
 	pthread_t threads[WRITERS + READERS];
 
 	atomic_store(&writers_left, WRITERS);
 	for (uintptr_t i = 0; i < WRITERS + READERS; i++)
-		EXPECT_EQ(pthread_create(&threads[i], NULL, i < WRITERS ? write_map : read_map,
+		EXPECT_EQ(pthread_create(&threads[i], NULL, i < WRITERS ? write : read,
 					 (void *)i),
 			  0);
 	for (unsigned i = 0; i < WRITERS + READERS; i++)
@@ -105,7 +105,7 @@ TEST_WITH_THREADS(tdx_gpa_map_lookups_during_updates_see_what_does_not_change)
 	for (uint64_t range = 0; range < GIBS * 512; range++)
 		if (range % 512 < 8)
 			change(range, STAYS_SHARED, STAYS_SHARED + 1, GPA_SHARED);
-	run_threads();
+	run_threads(write_map, read_map);
 	EXPECT_EQ(atomic_load(&wrong), 0);
 	EXPECT_EQ(gpa_map_bytes_held(&map), heap_used());
 	gpa_map_destroy(&map);
@@ -158,18 +158,51 @@ static void *read_flips(void *arg)
 
 TEST_WITH_THREADS(tdx_gpa_map_lookups_survive_objects_that_come_and_go)
 {
-	pthread_t threads[WRITERS + READERS];
-
 	EXPECT_EQ(gpa_map_init(&map, gpa(GIBS * SIZE_1G)), STATUS_OK);
 	change(3 * 512, 0, SIZE_1G / SIZE_4K, GPA_SHARED);
-	atomic_store(&writers_left, WRITERS);
-	for (uintptr_t i = 0; i < WRITERS + READERS; i++)
-		EXPECT_EQ(pthread_create(&threads[i], NULL, i < WRITERS ? flip_map : read_flips,
-					 (void *)i),
-			  0);
-	for (unsigned i = 0; i < WRITERS + READERS; i++)
-		EXPECT_EQ(pthread_join(threads[i], NULL), 0);
+	run_threads(flip_map, read_flips);
 	EXPECT_EQ(atomic_load(&wrong), 0);
+	gpa_map_destroy(&map);
+	EXPECT_EQ(heap_used(), 0);
+}
+
+/* A GiB that is torn into a bitmap and becomes alike, by turns with the other writer's. */
+static void *tear_map(void *arg)
+{
+	uint64_t gib = (uintptr_t)arg;
+
+	for (unsigned i = 0; i < ROUNDS / 40; i++) {
+		for (uint64_t range = 0; range < 16; range++)
+			change(gib * 512 + range, 1 + gib, 257 + gib, GPA_SHARED);
+		change(gib * 512, 0, SIZE_1G / SIZE_4K, GPA_PRIVATE);
+	}
+	atomic_fetch_sub(&writers_left, 1);
+	return NULL;
+}
+
+/* Pages 0 are shared in no GiB, pages 1 in one only, 257 in the other only. */
+static void *read_torn(void *arg)
+{
+	uint64_t state = 5 + (uintptr_t)arg;
+
+	do {
+		uint64_t range = next_random(&state) % 16;
+		uint64_t gib = next_random(&state) % WRITERS;
+		uint64_t base = gib * SIZE_1G + range * SIZE_2M;
+
+		if (gpa_map_kind(&map, gpa(base)) ||
+		    gpa_map_kind(&map, gpa(base + (gib ? 1 : 257) * SIZE_4K)))
+			atomic_fetch_add(&wrong, 1);
+	} while (atomic_load(&writers_left) > 0);
+	return NULL;
+}
+
+TEST_WITH_THREADS(tdx_gpa_map_lookups_survive_bitmaps_that_come_and_go)
+{
+	EXPECT_EQ(gpa_map_init(&map, gpa(GIBS * SIZE_1G)), STATUS_OK);
+	run_threads(tear_map, read_torn);
+	EXPECT_EQ(atomic_load(&wrong), 0);
+	EXPECT_TRUE(map.spare[GPA_MAP_TYPES - 1] != 0);
 	gpa_map_destroy(&map);
 	EXPECT_EQ(heap_used(), 0);
 }
