@@ -25,14 +25,4 @@ $(B)/bench/gpamap: $(BENCH_GPAMAP_SRC:%=$(B)/tool/%.o)
 	@echo '  LD   $@'
 	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $^ -lroaring -lJudy
 
-TSAN_GPAMAP_SRC := tests/unit/main.c $(sort $(wildcard tests/unit/test_tdx_gpa_map*.c)) \
-                   tdx/gpa_map.c $(FUZZ_MACHINE)
-
-check-gpamap-tsan: $(B)/tsan/gpamap ## the GPA map's unit tests under ThreadSanitizer
-	@$(B)/tsan/gpamap "$(T)"
-
-$(B)/tsan/gpamap: $(TSAN_GPAMAP_SRC:%=$(B)/tsan/%.o)
-	@echo '  LD   $@'
-	$(Q)$(CC) $(TSAN_CFLAGS) -o $@ $^
-
-.PHONY: bench-gpamap bench-gpamap-instructions check-gpamap-tsan
+.PHONY: bench-gpamap bench-gpamap-instructions
