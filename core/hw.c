@@ -38,12 +38,9 @@ void hw_out32(uint16_t port, uint32_t value) { insn_out32(port, value); }
 uint64_t hw_rdtsc(void) { return insn_rdtsc(); }
 void hw_pause(void) { insn_pause(); }
 
-uint64_t hw_read_cr0(void) { return insn_read_cr0(); }
-uint64_t hw_read_cr3(void) { return insn_read_cr3(); }
 uint64_t hw_read_cr4(void) { return insn_read_cr4(); }
 void hw_write_cr3(uint64_t value) { insn_write_cr3(value); }
 void hw_write_cr4(uint64_t value) { insn_write_cr4(value); }
-uint64_t hw_read_xcr0(void) { return insn_xgetbv0(); }
 void hw_write_xcr0(uint64_t value) { insn_xsetbv0(value); }
 
 void hw_clflush_range(const void *p, size_t size)
@@ -101,7 +98,6 @@ void hw_irq_restore(bool was_enabled)
 }
 
 void hw_irq_disable(void) { insn_cli(); }
-void hw_irq_window(void) { insn_sti_nop_cli(); }
 void hw_halt_until_interrupt(void) { insn_sti_hlt_cli(); }
 
 void hw_stop(void)

@@ -35,12 +35,9 @@ void hw_out32(uint16_t port, uint32_t value);
 uint64_t hw_rdtsc(void);
 void hw_pause(void);
 
-uint64_t hw_read_cr0(void);
-uint64_t hw_read_cr3(void);
 uint64_t hw_read_cr4(void);
 void hw_write_cr3(uint64_t value);
 void hw_write_cr4(uint64_t value);
-uint64_t hw_read_xcr0(void);
 void hw_write_xcr0(uint64_t value);
 
 /* CLFLUSHes every line of [p, p+size); the caller ends a batch with hw_mfence(). */
@@ -58,8 +55,6 @@ void hw_reset_lines(void *p, size_t size);
 bool hw_irq_save(void);
 void hw_irq_restore(bool was_enabled);
 void hw_irq_disable(void);
-/* Lets pending interrupts in for at least one instruction, then disables again. */
-void hw_irq_window(void);
 /* Enables interrupts and halts without a window in between; returns with them disabled. */
 void hw_halt_until_interrupt(void);
 _Noreturn void hw_stop(void);

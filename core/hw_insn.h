@@ -163,15 +163,6 @@ static inline void insn_write_cr4(uint64_t v)
 	asm volatile("mov %0, %%cr4" : : "r"(v) : "memory");
 }
 
-static inline uint64_t insn_xgetbv0(void)
-{
-	uint32_t low;
-	uint32_t high;
-
-	asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	return (uint64_t)high << 32 | low;
-}
-
 static inline void insn_xsetbv0(uint64_t v)
 {
 	asm volatile("xsetbv"
@@ -210,8 +201,7 @@ static inline uint64_t insn_read_flags(void)
 static inline void insn_cli(void) { asm volatile("cli" : : : "memory"); }
 static inline void insn_sti(void) { asm volatile("sti" : : : "memory"); }
 
-/* STI holds interrupts off for one instruction: NOP ends the shadow, HLT sleeps inside it. */
-static inline void insn_sti_nop_cli(void) { asm volatile("sti; nop; cli" : : : "memory"); }
+/* STI holds interrupts off for one instruction: HLT sleeps inside it. */
 static inline void insn_sti_hlt_cli(void) { asm volatile("sti; hlt; cli" : : : "memory"); }
 static inline void insn_hlt(void) { asm volatile("hlt" : : : "memory"); }
 

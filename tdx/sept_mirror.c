@@ -261,20 +261,6 @@ void sept_commit_no_table(struct sept_mirror *m, struct sept_slot slot)
 	destroy_below(node, slot.level - 1);
 }
 
-bool sept_next_leaf(const struct sept_mirror *m, gpa_t at, gpa_t end, struct sept_slot *out)
-{
-	while (at.raw < end.raw) {
-		struct sept_slot slot = sept_find(m, at, LEVEL_4K);
-
-		if (mirror_is_leaf(sept_read(slot))) {
-			*out = slot;
-			return true;
-		}
-		at = gpa_add(slot.base, level_size(slot.level));
-	}
-	return false;
-}
-
 uint64_t sept_present_bytes(const struct sept_mirror *m)
 {
 	uint64_t sum = 0;

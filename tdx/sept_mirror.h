@@ -152,8 +152,5 @@ void sept_commit_no_table(struct sept_mirror *m, struct sept_slot slot);
 /* The node below a MIRROR_TABLE entry, or the one kept below a free one. */
 struct sept_node *sept_child(struct sept_slot slot);
 
-/* First entry at or above `at`, below `end`, that is a leaf; false when none. */
-bool sept_next_leaf(const struct sept_mirror *m, gpa_t at, gpa_t end, struct sept_slot *out);
-
 /* Bytes of private memory that the mirror knows to be present. */
 uint64_t sept_present_bytes(const struct sept_mirror *m);

@@ -41,7 +41,7 @@ static fake_cache_fn cache_hook;
 static fake_ipi_fn ipi_hook;
 static fake_wait_fn wait_hook;
 static atomic_ullong tsc;
-static uint64_t cr3, cr4, xcr0;
+static uint64_t cr4;
 static irq_handler_fn irq_handlers[256];
 
 void fake_cpus(unsigned count, unsigned packages)
@@ -199,13 +199,10 @@ static void wait(void)
 
 void hw_pause(void) { wait(); }
 
-uint64_t hw_read_cr0(void) { return UINT64_C(0x80050033); }
-uint64_t hw_read_cr3(void) { return cr3; }
 uint64_t hw_read_cr4(void) { return cr4; }
-void hw_write_cr3(uint64_t value) { cr3 = value; }
+void hw_write_cr3(uint64_t value) { (void)value; }
 void hw_write_cr4(uint64_t value) { cr4 = value; }
-uint64_t hw_read_xcr0(void) { return xcr0; }
-void hw_write_xcr0(uint64_t value) { xcr0 = value; }
+void hw_write_xcr0(uint64_t value) { (void)value; }
 
 fake_cache_fn fake_set_cache_hook(fake_cache_fn hook)
 {
@@ -254,7 +251,6 @@ bool hw_irq_save(void)
 
 void hw_irq_restore(bool was_enabled) { irq_enabled = was_enabled; }
 void hw_irq_disable(void) { irq_enabled = false; }
-void hw_irq_window(void) { wait(); }
 void hw_halt_until_interrupt(void) { wait(); }
 void hw_run_nmi_handler(void) {}
 

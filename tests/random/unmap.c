@@ -51,12 +51,10 @@ static void fail_busy(struct tenant *t, unmap_fn fn, gpa_t at, uint64_t size)
 	const char *what = fn == td_unmap_private_begin    ? "begin"
 			   : fn == td_unmap_private_commit ? "commit"
 							   : "cancel";
-	struct sept_slot slot;
-	char text[96] = "no page";
+	char text[96];
 
-	if (sept_next_leaf(&t->td.sept, at, gpa_add(at, size), &slot))
-		td_describe_gpa(&t->td, slot.base, text, sizeof(text));
-	fail("TD %u: %s of [%#llx, +%#llx) stays BUSY although no vCPU runs; first page: %s",
+	td_describe_gpa(&t->td, at, text, sizeof(text));
+	fail("TD %u: %s of [%#llx, +%#llx) stays BUSY although no vCPU runs; it begins: %s",
 	     t->index, what, (unsigned long long)at.raw, (unsigned long long)size, text);
 }
 
