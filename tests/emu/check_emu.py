@@ -494,23 +494,23 @@ def run_boot(boot, options, tap):
             tap.result(False, f"{boot.name}: {name}")
 
 
-def run_boots(todo, following, tap, cpu):
+def run_boots(boots, following, tap, cpu):
     """Takes boots off the list until there are none; the machines run on this CPU of ours."""
     os.sched_setaffinity(0, {cpu})
     while True:
         with following.get_lock():
             index = following.value
             following.value += 1
-        if index >= len(todo):
+        if index >= len(boots):
             return
-        run_boot(*todo[index], tap)
+        run_boot(*boots[index], tap)
 
 
-def run_all(todo, tap):
+def run_all(boots, tap):
     """One boot at a time on each CPU of ours: a machine keeps to one."""
     following = multiprocessing.Value("i", 0)
-    workers = [multiprocessing.Process(target=run_boots, args=(todo, following, tap, cpu))
-               for cpu in sorted(os.sched_getaffinity(0))[:len(todo)]]
+    workers = [multiprocessing.Process(target=run_boots, args=(boots, following, tap, cpu))
+               for cpu in sorted(os.sched_getaffinity(0))[:len(boots)]]
     for w in workers:
         w.start()
     for w in workers:
@@ -532,15 +532,15 @@ def main():
     build = a.build.resolve()
     if a.wanted in "prediction":
         check_prediction(build, tap)
-    todo = []
+    boots = []
     for boot in BOOTS:
         if a.wanted in boot.name:
             kernel = boot.options.kernel and build / boot.options.kernel
             image = boot.options.image and build / boot.options.image
             options = dataclasses.replace(boot.options, build=build, kernel=kernel, image=image,
                                           traffic_seconds=a.traffic)
-            todo += [(boot, options)] * a.repeat
-    run_all(todo, tap)
+            boots += [(boot, options)] * a.repeat
+    run_all(boots, tap)
     failed, passed = tap.counts
     print(f"1..{passed + failed}")
     print(f"{passed} passed, {failed} failed")
