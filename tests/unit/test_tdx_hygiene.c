@@ -35,13 +35,7 @@ static const struct td_params params = {
 	.ram_high_end = {UINT64_C(1) << 32},
 };
 
-static void ready(void)
-{
-	hosted_start_ready(&hosted_default);
-	EXPECT_EQ(frame_alloc_range(4 * PAGE_SIZE, PAGE_SIZE, hpa(0), hpa(UINT64_MAX),
-				    FRAME_SHARED, &shared),
-		  STATUS_OK);
-}
+static void ready(void) { shared = hosted_start_sharing(); }
 
 static void create(void)
 {
