@@ -19,16 +19,14 @@
 typedef atomic_uint_least64_t word_t;
 
 /*
- * A GiB with several runs. `around` is the kind of 2M ranges whose bit is clear. A range whose
- * bit is set is of the other kind, unless it has odd pages in the list: the few that are not as
- * the others of their range. So most lookups need no more than the bit. The list ascends, a
- * part's entries behind those of the parts below. 15:1 page in the part, 0: the range's other
- * pages are not `around` either. Spare nodes are linked through `special`, so that their ends
- * stay within them.
+ * A GiB with several runs, not too torn. A 2M range whose bit is clear is private. One whose
+ * bit is set is shared, unless it has odd pages in the list: the few that are not as the others
+ * of their range. So most lookups need no more than the bit. The list ascends, a part's entries
+ * behind those of the parts below. 15:1 page in the part, 0: the range's other pages are
+ * shared.
  */
 struct node {
-	word_t special[RANGE_WORDS];
-	atomic_ushort around;
+	word_t bits[RANGE_WORDS];
 	atomic_ushort end[PARTS];
 	atomic_ushort odd[];
 };
@@ -48,20 +46,17 @@ static uint64_t max64(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 /* ---- Words ---- */
 
-/*
- * A word with bit 0 clear is a run word: pages [first, first+count) are shared, all others of
- * its extent private. Page numbers are the guest's, modulo 2^31, so that a run may also wrap
- * around and leave a private run out. 31:1 first, 63:33 count. Zero is all private.
- */
+/* Run words: gpa_run_word(). */
 #define RUN_PAGES UINT64_C(0x80000000)
 
 /*
- * Other words are an object's address, twice its type and one: nodes with no odd page, then
- * with room for more and more, and the bitmap, which has a bit per page.
+ * Other words are an object's address, twice its type and one. Every object begins with bits: a
+ * bitmap has one for each page and nothing else, nodes one for each 2M range; RANGES is a node
+ * with no odd page, those of higher types have room for more and more.
  */
-#define BITMAP (GPA_MAP_TYPES - 1U)
+#define BITMAP 0U
+#define RANGES 1U
 
-static bool is_run(uint64_t word) { return !(word & 1); }
 static unsigned type_of(uint64_t word) { return word / 2 % 8; }
 static word_t *bits_of(uint64_t word) { return (word_t *)(uintptr_t)(word & ~UINT64_C(15)); }
 static struct node *node_of(uint64_t word)
@@ -183,7 +178,7 @@ static size_t object_size(unsigned type)
 {
 	if (type == BITMAP)
 		return GIB_PAGES / 8;
-	return type == 0 ? sizeof(struct node) : (size_t)128 << type;
+	return type == RANGES ? sizeof(struct node) : (size_t)64 << type;
 }
 
 static uint64_t node_room(unsigned type)
@@ -191,10 +186,19 @@ static uint64_t node_room(unsigned type)
 	return (object_size(type) - sizeof(struct node)) / sizeof(uint16_t);
 }
 
+/* Of the smallest node with room for `count` odd pages, if there is one. */
+static unsigned type_for(uint64_t count)
+{
+	for (unsigned type = RANGES; type < GPA_MAP_TYPES; type++)
+		if (count <= node_room(type))
+			return type;
+	return BITMAP;
+}
+
 /*
  * The word of an object, or 0 without memory. Objects stay readable until the map goes, so
  * spare ones add up; but the heap is asked only when none of the type is spare, and no GiB
- * ever has two of a type. So a GiB costs one of each at most: 88 + 256 + ... + 4096 + 32768
+ * ever has two of a type. So a GiB costs one of each at most: 80 + 256 + ... + 4096 + 32768
  * bytes, which is less than 2 bits per page.
  */
 static uint64_t object_take(struct gpa_map *map, unsigned type)
@@ -213,8 +217,8 @@ static uint64_t object_take(struct gpa_map *map, unsigned type)
 	return (uintptr_t)object | (uint64_t)type << 1 | 1;
 }
 
-/* Of a word that is not a run word. Readers may still look: the link is written as they read.
- */
+/* Of a word that is not a run word. Readers may still look: the link, written as they read, is
+ * where the bits were, so that a node's ends stay within it. */
 static void object_put(struct gpa_map *map, uint64_t word)
 {
 	WRITE(*bits_of(word), map->spare[type_of(word)]);
@@ -237,9 +241,9 @@ INLINE uint64_t part_end(const struct node *node, uint64_t page)
 	return READ(node->end[page / PART_PAGES]);
 }
 
-INLINE uint16_t entry_of(uint64_t page, bool flag)
+INLINE uint16_t entry_of(uint64_t page, bool rest)
 {
-	return (uint16_t)(page % PART_PAGES * 2 + flag);
+	return (uint16_t)(page % PART_PAGES * 2 + rest);
 }
 
 /* How many entries are below `page`. Whatever an update does meanwhile, this is no more than
@@ -265,6 +269,32 @@ INLINE bool is_near(uint16_t entry, uint64_t page)
 	return entry / (2 * RANGE_PAGES) == page % PART_PAGES / RANGE_PAGES;
 }
 
+/* What a node says around a page. */
+struct spot {
+	uint64_t at;   /* how many entries are below the page */
+	uint64_t next; /* the first odd page of its range from it on, or the range's end */
+	bool is_torn;  /* the range has odd pages */
+	bool rest;     /* its other pages are shared */
+};
+
+INLINE struct spot node_look(const struct node *node, uint64_t page)
+{
+	struct spot s = {.at = node_find(node, page),
+			 .next = align_down(page, RANGE_PAGES) + RANGE_PAGES,
+			 .rest = bit_get(node->bits, page / RANGE_PAGES)};
+
+	if (s.at > part_begin(node, page) && is_near(READ(node->odd[s.at - 1]), page)) {
+		s.is_torn = true;
+		s.rest = READ(node->odd[s.at - 1]) & 1;
+	}
+	if (s.at < part_end(node, page) && is_near(READ(node->odd[s.at]), page)) {
+		s.is_torn = true;
+		s.rest = READ(node->odd[s.at]) & 1;
+		s.next = align_down(page, PART_PAGES) + READ(node->odd[s.at]) / 2;
+	}
+	return s;
+}
+
 /* A 2M range, as an update leaves it, if that is its first or last: its odd pages, which are
  * entries [begin, end) so far, are these `count`. */
 struct edge {
@@ -288,7 +318,6 @@ static void edge_read(struct edge *e, const struct node *node, uint64_t range, u
 {
 	uint64_t base = range * RANGE_PAGES;
 	uint64_t high = part_end(node, base);
-	bool flag = bit_get(node->special, range);
 
 	from = max64(from, base) - base;
 	to = min64(to, base + RANGE_PAGES) - base;
@@ -296,17 +325,17 @@ static void edge_read(struct edge *e, const struct node *node, uint64_t range, u
 		WRITE(e->odd[i], 0);
 	e->begin = node_find(node, base);
 	e->count = 0;
+	e->kind = bit_get(node->bits, range);
 	for (e->end = e->begin; e->end < high; e->end++) {
 		uint16_t entry = READ(node->odd[e->end]);
 		uint64_t page = entry / 2 % RANGE_PAGES;
 
 		if (!is_near(entry, base))
 			break;
-		flag = entry & 1;
+		e->kind = entry & 1;
 		bit_flip(e->odd, page);
 		e->count += page < from || page >= to;
 	}
-	e->kind = READ(node->around) ^ flag;
 	bits_set(e->odd, from, to, kind != e->kind);
 	if (kind != e->kind)
 		e->count += to - from;
@@ -317,14 +346,12 @@ static void edge_read(struct edge *e, const struct node *node, uint64_t range, u
 /* Its entries, from `at` on, and its bit. */
 static void edge_write(struct node *node, uint64_t at, uint64_t range, const struct edge *e)
 {
-	bool flag = e->kind != READ(node->around);
-
-	bits_set(node->special, range, range + 1, flag || e->count > 0);
+	bits_set(node->bits, range, range + 1, e->kind || e->count > 0);
 	for (uint64_t w = 0; e->count > 0 && w < RANGE_WORDS; w++)
 		for (uint64_t odd = READ(e->odd[w]); odd; odd &= odd - 1)
 			WRITE(node->odd[at++], entry_of(range * RANGE_PAGES + w * 64 +
 								(uint64_t)__builtin_ctzll(odd),
-							flag));
+							e->kind));
 }
 
 /* Entries [from, count) move to `to`. */
@@ -350,17 +377,38 @@ static void ends_set(struct node *node, uint64_t first, uint64_t last, uint64_t 
 					       (more & -(uint64_t)(i >= last / PART_RANGES))));
 }
 
+/* The same as node_set() for one page, which is not its range's 257th odd one. */
+static void node_set_page(struct node *node, uint64_t page, bool kind)
+{
+	struct spot s = node_look(node, page);
+	bool was_odd = s.next == page;
+	bool is_odd = kind != s.rest;
+
+	if (is_odd == was_odd)
+		return;
+	list_move(node, s.at + is_odd, s.at + was_odd, node_count(node));
+	if (is_odd)
+		WRITE(node->odd[s.at], entry_of(page, s.rest));
+	for (uint64_t i = page / PART_PAGES; i < PARTS; i++)
+		WRITE(node->end[i], (uint16_t)(READ(node->end[i]) + is_odd - was_odd));
+	bits_set(node->bits, page / RANGE_PAGES, page / RANGE_PAGES + 1,
+		 s.rest || node_look(node, page).is_torn);
+}
+
 /* Pages [from, to) of the GiB become `kind`. There is room for pages_odd() more. */
 static void node_set(struct node *node, uint64_t from, uint64_t to, bool kind)
 {
 	uint64_t first = from / RANGE_PAGES;
 	uint64_t last = (to - 1) / RANGE_PAGES;
-	bool special = kind != READ(node->around);
 	uint64_t middle, old_end, end;
 	struct edge head, tail;
 
 	if (node_count(node) == 0 && (from | to) % RANGE_PAGES == 0) {
-		bits_set(node->special, first, last + 1, special);
+		bits_set(node->bits, first, last + 1, kind);
+		return;
+	}
+	if (to - from == 1 && part_end(node, from) - part_begin(node, from) < RANGE_PAGES / 2) {
+		node_set_page(node, from, kind);
 		return;
 	}
 	edge_read(&head, node, first, from, to, kind);
@@ -372,7 +420,7 @@ static void node_set(struct node *node, uint64_t from, uint64_t to, bool kind)
 	list_move(node, end, old_end, node_count(node));
 	edge_write(node, head.begin, first, &head);
 	if (first < last) {
-		bits_set(node->special, first + 1, last, special);
+		bits_set(node->bits, first + 1, last, kind);
 		edge_write(node, middle, last, &tail);
 	}
 	ends_set(node, first, last, middle, end - old_end);
@@ -400,16 +448,15 @@ static uint64_t pages_listed(const struct node *node, uint64_t from, uint64_t to
 static void node_fill(struct node *node, uint64_t old, uint64_t base)
 {
 	struct extent e = extent_of(old, base, GIB_PAGES);
-	const struct node *from = is_run(old) ? NULL : node_of(old);
+	const struct node *from = gpa_run_word(old) ? NULL : node_of(old);
 
-	WRITE(node->around, from ? READ(from->around) : (uint16_t)e.around);
 	for (unsigned i = 0; i < PARTS; i++)
 		WRITE(node->end[i], from ? READ(from->end[i]) : 0);
 	for (unsigned i = 0; i < RANGE_WORDS; i++)
-		WRITE(node->special[i], from ? READ(from->special[i]) : 0);
+		WRITE(node->bits[i], from ? READ(from->bits[i]) : -e.around);
 	for (uint64_t i = 0; i < node_count(node); i++)
 		WRITE(node->odd[i], READ(from->odd[i]));
-	if (is_run(old) && !is_alike(&e))
+	if (gpa_run_word(old) && !is_alike(&e))
 		node_set(node, e.first, e.end, !e.around);
 }
 
@@ -434,13 +481,12 @@ static bool gib_prepare(struct gpa_map *map, uint64_t *word, uint64_t base, uint
 			uint64_t to, uint64_t kind)
 {
 	uint64_t count = pages_odd(from, to);
-	unsigned type = 0;
 
 	if (from == 0 && to == GIB_PAGES) {
 		*word = alike_word(base, kind);
 		return true;
 	}
-	if (is_run(*word)) {
+	if (gpa_run_word(*word)) {
 		struct extent e = extent_of(*word, base, GIB_PAGES);
 
 		if (extent_set(&e, from, to, kind)) {
@@ -449,17 +495,17 @@ static bool gib_prepare(struct gpa_map *map, uint64_t *word, uint64_t base, uint
 		}
 		count += pages_odd(e.first, e.end);
 	} else {
-		type = type_of(*word);
-		if (type == BITMAP)
+		uint64_t room = node_room(type_of(*word));
+
+		if (type_of(*word) == BITMAP)
 			return true;
 		count += node_count(node_of(*word));
-		if (count > node_room(type))
+		if (count > room)
 			count -= pages_listed(node_of(*word), from, to);
+		if (count <= room)
+			return true;
 	}
-	while (type < BITMAP && count > node_room(type))
-		type++;
-	if (is_run(*word) || type > type_of(*word))
-		*word = object_take(map, type);
+	*word = object_take(map, type_for(count));
 	return *word != 0;
 }
 
@@ -481,8 +527,7 @@ static bool object_set(uint64_t word, uint64_t from, uint64_t to, uint64_t kind)
 		return bits_are(bits_of(word), GIB_PAGES, kind);
 	}
 	node_set(node, from, to, kind);
-	return node_count(node) == 0 &&
-	       bits_are(node->special, GIB_RANGES, kind != READ(node->around));
+	return node_count(node) == 0 && bits_are(node->bits, GIB_RANGES, kind);
 }
 
 /* The same in GiB `index`, with the word from gib_prepare(). A change of a run word is one
@@ -494,12 +539,12 @@ static void gib_commit(struct gpa_map *map, uint64_t index, uint64_t word, uint6
 	uint64_t old = READ(*slot);
 	uint64_t base = index * GIB_PAGES;
 
-	if (is_run(old) && is_run(word)) {
+	if (gpa_run_word(old) && gpa_run_word(word)) {
 		WRITE(*slot, word);
 		return;
 	}
 	update_begin(map);
-	if (!is_run(word)) {
+	if (!gpa_run_word(word)) {
 		if (word != old && type_of(word) == BITMAP)
 			bitmap_fill(bits_of(word), node_of(old));
 		else if (word != old)
@@ -511,7 +556,7 @@ static void gib_commit(struct gpa_map *map, uint64_t index, uint64_t word, uint6
 		}
 	}
 	PUBLISH(*slot, word);
-	if (!is_run(old) && word != old)
+	if (!gpa_run_word(old) && word != old)
 		object_put(map, old);
 	update_end(map);
 }
@@ -527,7 +572,7 @@ static bool root_split(struct gpa_map *map) REQUIRES(map->lock)
 	size_t size = gib_count(map) * sizeof(word_t);
 	word_t *gibs;
 
-	if (!is_run(root))
+	if (!gpa_run_word(root))
 		return true;
 	gibs = heap_alloc(size);
 	if (!gibs)
@@ -542,7 +587,7 @@ static bool root_split(struct gpa_map *map) REQUIRES(map->lock)
 
 static uint64_t gib_word(uint64_t root, uint64_t index)
 {
-	return is_run(root) ? root : READ(gibs_of(root)[index]);
+	return gpa_run_word(root) ? root : READ(gibs_of(root)[index]);
 }
 
 /* One run says it all: true, and done. A run of a guest of 8 TiB and more does not fit. */
@@ -561,7 +606,7 @@ static bool root_set(struct gpa_map *map, uint64_t from, uint64_t to, uint64_t k
 /* Gives back what gib_prepare() took for GiB `index`. */
 static void gib_unprepare(struct gpa_map *map, uint64_t word, uint64_t index)
 {
-	if (!is_run(word) && word != gib_word(READ(map->root), index))
+	if (!gpa_run_word(word) && word != gib_word(READ(map->root), index))
 		object_put(map, word);
 }
 
@@ -576,7 +621,7 @@ static enum status set_locked(struct gpa_map *map, uint64_t from, uint64_t to, u
 	uint64_t tail_end = to - last * GIB_PAGES;
 	uint64_t head, tail;
 
-	if (is_run(root) && root_set(map, from, to, kind))
+	if (gpa_run_word(root) && root_set(map, from, to, kind))
 		return STATUS_OK;
 	from %= GIB_PAGES;
 	head = gib_word(root, first);
@@ -623,12 +668,12 @@ void gpa_map_destroy(struct gpa_map *map)
 {
 	uint64_t root = READ(map->root);
 
-	for (uint64_t i = 0; !is_run(root) && i < gib_count(map); i++)
-		if (!is_run(gib_word(root, i)))
+	for (uint64_t i = 0; !gpa_run_word(root) && i < gib_count(map); i++)
+		if (!gpa_run_word(gib_word(root, i)))
 			object_put(map, gib_word(root, i));
-	if (!is_run(root))
+	if (!gpa_run_word(root))
 		heap_free(gibs_of(root));
-	for (unsigned type = 0; type <= BITMAP; type++)
+	for (unsigned type = 0; type < GPA_MAP_TYPES; type++)
 		while (map->spare[type])
 			heap_free(bits_of(object_take(map, type)));
 	memset(map, 0, sizeof(*map));
@@ -653,18 +698,10 @@ INLINE uint64_t run_distance(uint64_t word, uint64_t page)
 	return min64(first, end) / 2 + 1;
 }
 
-INLINE enum gpa_kind run_kind(uint64_t word, uint64_t page)
-{
-	return (enum gpa_kind)((uint32_t)(2 * page) - (uint32_t)word < word >> 32);
-}
-
 /* `limit`: end of the word's extent. */
-INLINE void look_at_run(uint64_t word, uint64_t page, uint64_t limit, bool want_all,
-			struct look *l)
+INLINE void look_at_run(uint64_t word, uint64_t page, uint64_t limit, struct look *l)
 {
-	l->kind = run_kind(word, page);
-	if (!want_all)
-		return;
+	l->kind = gpa_run_kind(word, page);
 	l->end = min64(page + run_distance(word, page), limit);
 	l->level = LEVEL_1G;
 	if (run_distance(word, align_down(page, RANGE_PAGES)) < RANGE_PAGES)
@@ -674,14 +711,12 @@ INLINE void look_at_run(uint64_t word, uint64_t page, uint64_t limit, bool want_
 }
 
 /* `end` no further than the word: the caller steps on. */
-INLINE void look_at_bitmap(const word_t *words, uint64_t page, bool want_all, struct look *l)
+INLINE void look_at_bitmap(const word_t *words, uint64_t page, struct look *l)
 {
 	uint64_t rest = READ(words[page / 64 % (GIB_PAGES / 64)]) >> page % 64;
 	const word_t *range = &words[page / RANGE_PAGES % GIB_RANGES * RANGE_WORDS];
 
 	l->kind = (enum gpa_kind)(rest & 1);
-	if (!want_all)
-		return;
 	rest ^= -(rest & 1);
 	l->end = align_down(page, 64) + 64;
 	if (rest)
@@ -693,46 +728,37 @@ INLINE void look_at_bitmap(const word_t *words, uint64_t page, bool want_all, st
 INLINE void look_at_node(const struct node *node, uint64_t page, struct look *l)
 {
 	uint64_t inner = page % GIB_PAGES;
-	bool flag = bit_get(node->special, inner / RANGE_PAGES);
-	bool is_odd = false;
+	bool kind = bit_get(node->bits, inner / RANGE_PAGES);
 
-	if (node_count(node) > 0 && flag) {
-		uint64_t i = node_find(node, inner);
-		bool above = i < part_end(node, inner) && is_near(READ(node->odd[i]), inner);
+	if (node_count(node) > 0 && kind) {
+		struct spot s = node_look(node, inner);
 
-		if (above ||
-		    (i > part_begin(node, inner) && is_near(READ(node->odd[i - 1]), inner))) {
-			uint16_t entry = READ(node->odd[above ? i : i - 1]);
-			uint64_t distance = entry / 2 - inner % PART_PAGES;
-
-			flag = entry & 1;
-			is_odd = above && distance == 0;
+		kind = s.rest ^ (s.next == inner);
+		if (s.is_torn)
 			l->level = LEVEL_4K;
-			if (above)
-				l->end = page + distance + is_odd;
-		}
+		l->end = page + max64(s.next - inner, 1);
 	}
-	l->kind = (enum gpa_kind)(READ(node->around) ^ flag ^ is_odd);
+	l->kind = (enum gpa_kind)kind;
 }
 
 /* One look at page `page` of the guest, possibly at something half changed: then false. */
-INLINE bool try_look(const struct gpa_map *map, uint64_t page, bool want_all, struct look *l)
+INLINE bool try_look(const struct gpa_map *map, uint64_t page, struct look *l)
 {
 	uint64_t before = FOLLOW(map->sequence);
 	uint64_t root = FOLLOW(map->root);
-	uint64_t word = is_run(root) ? root : FOLLOW(gibs_of(root)[page / GIB_PAGES]);
+	uint64_t word = gpa_run_word(root) ? root : FOLLOW(gibs_of(root)[page / GIB_PAGES]);
 
-	if (is_run(word)) {
-		uint64_t end =
-			is_run(root) ? map->pages : align_down(page, GIB_PAGES) + GIB_PAGES;
+	if (gpa_run_word(word)) {
+		uint64_t end = gpa_run_word(root) ? map->pages
+						  : align_down(page, GIB_PAGES) + GIB_PAGES;
 
-		look_at_run(word, page, end, want_all, l);
+		look_at_run(word, page, end, l);
 		return true;
 	}
 	l->level = LEVEL_2M;
 	l->end = align_down(page, RANGE_PAGES) + RANGE_PAGES;
 	if (type_of(word) == BITMAP)
-		look_at_bitmap(bits_of(word), page, want_all, l);
+		look_at_bitmap(bits_of(word), page, l);
 	else
 		look_at_node(node_of(word), page, l);
 	atomic_thread_fence(memory_order_acquire);
@@ -741,27 +767,39 @@ INLINE bool try_look(const struct gpa_map *map, uint64_t page, bool want_all, st
 
 /* Out of line: the first look nearly always succeeds and needs no stack then. */
 static __attribute__((noinline)) struct look look_again(const struct gpa_map *map,
-							uint64_t page, bool want_all)
+							uint64_t page)
 {
 	struct look l;
 
-	while (!try_look(map, page, want_all, &l))
+	while (!try_look(map, page, &l))
 		hw_pause();
 	return l;
 }
 
-INLINE struct look look(const struct gpa_map *map, uint64_t page, bool want_all)
+INLINE struct look look(const struct gpa_map *map, uint64_t page)
 {
 	struct look l;
 
-	return try_look(map, page, want_all, &l) ? l : look_again(map, page, want_all);
+	return try_look(map, page, &l) ? l : look_again(map, page);
 }
 
-enum gpa_kind gpa_map_kind(const struct gpa_map *map, gpa_t at)
+/* The bit says it, unless its range has odd pages. */
+enum gpa_kind gpa_map_kind_below(const struct gpa_map *map, uint64_t page)
 {
-	uint64_t page = at.raw / SIZE_4K;
+	uint64_t before = FOLLOW(map->sequence);
+	uint64_t word = FOLLOW(gibs_of(READ(map->root))[page / GIB_PAGES]);
+	bool per_page = type_of(word) == BITMAP;
+	bool kind;
 
-	return page < map->pages ? look(map, page, false).kind : GPA_SHARED;
+	if (gpa_run_word(word))
+		return gpa_run_kind(word, page);
+	kind = bit_get(bits_of(word), page % GIB_PAGES / (per_page ? 1 : RANGE_PAGES));
+	if (type_of(word) > RANGES && kind)
+		return look_again(map, page).kind;
+	atomic_thread_fence(memory_order_acquire);
+	if (READ(map->sequence) != (before & ~UINT64_C(1)))
+		return look_again(map, page).kind;
+	return (enum gpa_kind)kind;
 }
 
 enum gpa_kind gpa_map_lookup(const struct gpa_map *map, gpa_t at, enum page_level *uniform)
@@ -770,7 +808,7 @@ enum gpa_kind gpa_map_lookup(const struct gpa_map *map, gpa_t at, enum page_leve
 	struct look l = {.kind = GPA_SHARED};
 
 	if (page < map->pages)
-		l = look(map, page, true);
+		l = look(map, page);
 	*uniform = l.level;
 	return l.kind;
 }
@@ -784,7 +822,7 @@ gpa_t gpa_map_run_end(const struct gpa_map *map, gpa_t at, gpa_t limit)
 		struct look l = {GPA_SHARED, LEVEL_4K, limit.raw / SIZE_4K + 1};
 
 		if (page < map->pages)
-			l = look(map, page, true);
+			l = look(map, page);
 		if (l.kind != kind)
 			return gpa(page * SIZE_4K);
 		page = l.end;

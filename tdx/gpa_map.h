@@ -49,8 +49,30 @@ void gpa_map_destroy(struct gpa_map *map);
 MUST_CHECK enum status gpa_map_set(struct gpa_map *map, gpa_t at, uint64_t size,
 				   enum gpa_kind kind);
 
-/* What `at` is. Beyond the end: shared. */
-enum gpa_kind gpa_map_kind(const struct gpa_map *map, gpa_t at);
+/*
+ * A word with bit 0 clear says it all: pages [first, first+count) are shared, all others of
+ * its extent private. Page numbers are the guest's, modulo 2^31, so that a run may also wrap
+ * around and leave a private run out. 31:1 first, 63:33 count. Zero is all private.
+ */
+static inline bool gpa_run_word(uint64_t word) { return !(word & 1); }
+static inline enum gpa_kind gpa_run_kind(uint64_t word, uint64_t page)
+{
+	return (enum gpa_kind)((uint32_t)(2 * page) - (uint32_t)word < word >> 32);
+}
+
+/* gpa_map_kind() of a page below the end where the root is no run word. */
+enum gpa_kind gpa_map_kind_below(const struct gpa_map *map, uint64_t page);
+
+/* What `at` is. Beyond the end: shared. Inline: most guests have one run only. */
+static inline enum gpa_kind gpa_map_kind(const struct gpa_map *map, gpa_t at)
+{
+	uint64_t root = atomic_load_explicit(&map->root, memory_order_acquire);
+	uint64_t page = at.raw / SIZE_4K;
+
+	if (page >= map->pages)
+		return GPA_SHARED;
+	return gpa_run_word(root) ? gpa_run_kind(root, page) : gpa_map_kind_below(map, page);
+}
 
 /* The same, and the largest level at which all around it is alike. Beyond the end: 4K. */
 enum gpa_kind gpa_map_lookup(const struct gpa_map *map, gpa_t at, enum page_level *uniform);

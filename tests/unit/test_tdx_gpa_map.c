@@ -13,12 +13,12 @@
 /* Bytes of what a map has beside its objects once it has more than one run, and of objects:
  * nodes with room for no odd page and for more, and a bitmap. */
 #define WORDS(gibs) (8 * (gibs))
-#define NODE        88
-#define NODE_84     256
-#define NODE_212    512
-#define NODE_468    1024
-#define NODE_980    2048
-#define NODE_2004   4096
+#define NODE        80
+#define NODE_88     256
+#define NODE_216    512
+#define NODE_472    1024
+#define NODE_984    2048
+#define NODE_2008   4096
 #define BITMAP      32768
 
 static struct gpa_map map;
@@ -129,7 +129,7 @@ TEST(tdx_gpa_map_costs_four_bytes_for_one_odd_page_in_each_2m)
 	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
 	for (uint64_t at = 0; at < SIZE_1G; at += SIZE_2M)
 		EXPECT_EQ(gpa_map_set(&map, gpa(at + 0x5000), SIZE_4K, GPA_SHARED), STATUS_OK);
-	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(1) + NODE_980);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(1) + NODE_984);
 	for (uint64_t at = 0; at < SIZE_1G; at += SIZE_2M)
 		EXPECT_EQ(gpa_map_set(&map, gpa(at + 0x5000), SIZE_4K, GPA_PRIVATE), STATUS_OK);
 	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(1));
@@ -154,7 +154,7 @@ TEST(tdx_gpa_map_lists_the_fewer_pages_of_a_2m_range)
 	memset(naive, 0, sizeof(naive));
 	for (uint64_t range = 0; range < 84; range++)
 		set(range * 512 + 1 + range, 511 - range, GPA_SHARED);
-	EXPECT_TRUE(gpa_map_bytes_used(&map) > WORDS(GIBS) + NODE_980);
+	EXPECT_TRUE(gpa_map_bytes_used(&map) > WORDS(GIBS) + NODE_984);
 	for (uint64_t range = 0; range < 84; range++)
 		set(range * 512 + 2, 510, GPA_SHARED);
 	for (uint64_t range = 0; range < 84; range++) {
@@ -166,7 +166,7 @@ TEST(tdx_gpa_map_lists_the_fewer_pages_of_a_2m_range)
 	memset(naive, 0, sizeof(naive));
 	for (uint64_t range = 0; range < 84; range++)
 		set(range * 512 + 1, 511, GPA_SHARED);
-	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_84);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_88);
 	check_at(512);
 	check_at(513);
 	gpa_map_destroy(&map);
@@ -181,7 +181,7 @@ TEST(tdx_gpa_map_makes_a_filled_2m_range_alike_again)
 		set(n ^ 0x155, 1, GPA_SHARED);
 		check_at(n);
 	}
-	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_468);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_472);
 	check_at(512);
 	set(2000, 3, GPA_PRIVATE);
 	check_at(2000);
@@ -319,7 +319,7 @@ static void tear(uint64_t first_range, uint64_t ranges)
 TEST(tdx_gpa_map_stays_below_2_bits_a_page_with_one_spare_object_of_each_size)
 {
 	uint64_t most =
-		WORDS(1) + NODE + NODE_84 + NODE_212 + NODE_468 + NODE_980 + NODE_2004 + BITMAP;
+		WORDS(1) + NODE + NODE_88 + NODE_216 + NODE_472 + NODE_984 + NODE_2008 + BITMAP;
 
 	EXPECT_TRUE(most * 8 <= UINT64_C(2) * 262144);
 	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
@@ -342,15 +342,15 @@ TEST(tdx_gpa_map_needs_no_more_memory_to_take_a_page_out_of_a_full_list)
 {
 	EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
 	memset(naive, 0, sizeof(naive));
-	for (uint64_t n = 0; n < 2 * 84; n += 2)
+	for (uint64_t n = 0; n < 2 * 88; n += 2)
 		set(n, 1, GPA_SHARED);
-	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_84);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_88);
 	set(100, 1, GPA_SHARED);
 	set(0, 1, GPA_PRIVATE);
 	set(1, 1, GPA_SHARED);
-	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_84);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_88);
 	set(262143, 1, GPA_SHARED);
-	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_212);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + NODE_216);
 	set(262100, 44, GPA_PRIVATE);
 	check_runs();
 	gpa_map_destroy(&map);
@@ -362,7 +362,7 @@ TEST(tdx_gpa_map_is_as_it_was_when_there_is_no_memory_for_a_bitmap)
 	EXPECT_EQ(gpa_map_init(&map, page(PAGES)), STATUS_OK);
 	tear(100, 7);
 	tear(512 + 125, 7); /* in two parts */
-	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + 2 * NODE_2004);
+	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + 2 * NODE_2008);
 	/* Into both GiBs: each becomes a bitmap. */
 	set_with_failures(200 * 512 + 250, 312 * 512, GPA_SHARED);
 	EXPECT_EQ(gpa_map_bytes_used(&map), WORDS(GIBS) + 2 * BITMAP);
