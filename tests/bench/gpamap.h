@@ -28,6 +28,7 @@ struct structure {
 
 extern const struct structure structure_redoubt, structure_bitmap, structure_roaring,
 	structure_judy1;
+extern const struct structure structure_lock; /* can only set() */
 
 /* What malloc() and its kin set aside and free() returns is added to *account from now on. */
 void memory_account(size_t *account);
