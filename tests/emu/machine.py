@@ -269,15 +269,18 @@ class Machine:
 
     def start(self):
         files, self.cfg_text = medium_files(self.options)
-        command = qemu_command(self.options, files, self.work)
-        command += ["-monitor", "none", "-serial", "stdio"]
-        command += ["-serial", f"file:{self.com2_path}"]
+        command = self.command_line(files)
         with open(self.stderr_path, "wb") as stderr:
             self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0,
                                          stdout=subprocess.PIPE, stderr=stderr,
                                          preexec_fn=prepare_qemu(self.options))
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.qemu.stdout, selectors.EVENT_READ)
+
+    def command_line(self, files):
+        command = qemu_command(self.options, files, self.work)
+        command += ["-serial", "stdio", "-serial", f"file:{self.com2_path}"]
+        return [*command, "-monitor", "none"]
 
     def close(self):
         if self.qemu:
