@@ -43,7 +43,7 @@ struct boot_info {
 	hpa_t kernel_base;  /* where the kernel image lies, 2M-aligned */
 	uint32_t range_count;
 	uint32_t module_count;
-	struct boot_range ranges[BOOT_MAX_RANGES]; /* ascending, not overlapping */
+	struct boot_range ranges[BOOT_MAX_RANGES]; /* ascending, apart, none is RESERVED */
 	struct boot_module modules[BOOT_MAX_MODULES];
 };
 

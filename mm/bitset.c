@@ -17,7 +17,7 @@ size_t bitset_bytes(uint64_t size)
 	return (size_t)(total * sizeof(uint64_t));
 }
 
-void bitset_init(struct bitset *s, uint64_t size, void *memory)
+void *bitset_init(struct bitset *s, uint64_t size, void *memory)
 {
 	uint64_t *p = memory;
 	uint64_t n = size;
@@ -29,6 +29,7 @@ void bitset_init(struct bitset *s, uint64_t size, void *memory)
 		p += n;
 	}
 	s->count = 0;
+	return p;
 }
 
 void bitset_add(struct bitset *s, uint64_t member)
@@ -58,9 +59,13 @@ void bitset_remove(struct bitset *s, uint64_t member)
 	}
 }
 
-bool bitset_has(const struct bitset *s, uint64_t member)
+bool bitset_has_all(const struct bitset *s, uint64_t first, uint64_t count)
 {
-	return (s->level[0][member / 64] >> member % 64 & 1) != 0;
+	for (uint64_t w = first / 64; w < (first + count) / 64; w++) {
+		if (s->level[0][w] != UINT64_MAX)
+			return false;
+	}
+	return true;
 }
 
 bool bitset_first(const struct bitset *s, uint64_t *member)

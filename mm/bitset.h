@@ -19,12 +19,14 @@ struct bitset {
 /* Bytes that bitset_init() wants for members 0..size-1; a multiple of 8. */
 size_t bitset_bytes(uint64_t size);
 
-/* Makes `s` an empty set for members 0..size-1 in `memory`, 8-byte aligned. */
-void bitset_init(struct bitset *s, uint64_t size, void *memory);
+/* Makes `s` an empty set for members 0..size-1 in `memory`, 8-byte aligned; returns its end. */
+void *bitset_init(struct bitset *s, uint64_t size, void *memory);
 
 void bitset_add(struct bitset *s, uint64_t member);    /* was not in it */
 void bitset_remove(struct bitset *s, uint64_t member); /* was in it */
-bool bitset_has(const struct bitset *s, uint64_t member);
+
+/* Are first..first+count-1, multiples of 64, all in it? */
+bool bitset_has_all(const struct bitset *s, uint64_t first, uint64_t count);
 
 /* The least member; false if the set is empty. */
 bool bitset_first(const struct bitset *s, uint64_t *member);
