@@ -31,7 +31,7 @@ struct tss {
 	uint16_t io_map;
 } __attribute__((packed));
 
-/* Behind GS; the number comes first, insn_gs_u32() reads it. */
+/* Behind GS; the number comes first, this_cpu() reads it. */
 struct block {
 	uint32_t number;
 	_Alignas(16) uint64_t gdt[5];
@@ -66,7 +66,7 @@ void cpu_init_this(unsigned cpu, const struct cpu_stacks *stacks)
 	b->tss.io_map = sizeof(struct tss);
 	fill_gdt(b);
 	insn_lgdt(&p);
-	insn_wrmsr(MSR_GS_BASE, (uint64_t)b);
+	hw_wrmsr(MSR_GS_BASE, (uint64_t)b);
 	insn_ltr(SELECTOR_TSS);
 	trap_init_this_cpu();
 }
@@ -105,7 +105,7 @@ void cpu_set_features(void)
 	if ((cr4 & CR4_OSXSAVE) != 0) {
 		struct cpuid_regs d = hw_cpuid(0xd, 0);
 
-		hw_write_xcr0((uint64_t)d.edx << 32 | d.eax);
+		insn_xsetbv0((uint64_t)d.edx << 32 | d.eax);
 	}
 	enable_machine_checks();
 }

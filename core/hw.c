@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/hw.h"
 
-#include "core/hw_insn.h"
+#include "core/extable.h"
 #include "core/string.h"
 #include "core/x86.h"
 
@@ -9,39 +9,120 @@
 
 struct cpuid_regs hw_cpuid(uint32_t leaf, uint32_t subleaf)
 {
-	uint32_t r[4];
+	struct cpuid_regs r;
 
-	insn_cpuid(leaf, subleaf, r);
-	return (struct cpuid_regs){r[0], r[1], r[2], r[3]};
+	asm volatile("cpuid"
+		     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+		     : "a"(leaf), "c"(subleaf));
+	return r;
 }
 
-uint64_t hw_rdmsr(uint32_t msr) { return insn_rdmsr(msr); }
-void hw_wrmsr(uint32_t msr, uint64_t value) { insn_wrmsr(msr, value); }
+uint64_t hw_rdmsr(uint32_t msr)
+{
+	uint32_t low;
+	uint32_t high;
 
+	asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+	return (uint64_t)high << 32 | low;
+}
+
+void hw_wrmsr(uint32_t msr, uint64_t value)
+{
+	asm volatile("wrmsr"
+		     :
+		     : "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(msr)
+		     : "memory");
+}
+
+/* A fault goes on behind the CLC, with the flags that RDMSR and WRMSR found. */
 enum status hw_rdmsr_safe(uint32_t msr, uint64_t *value)
 {
-	return insn_rdmsr_safe(msr, value) ? STATUS_OK : STATUS_UNSUPPORTED;
+	uint32_t low;
+	uint32_t high;
+	bool faulted;
+
+	asm volatile("stc\n1: rdmsr\nclc\n2:\n" EXTABLE("1b", "2b")
+		     : "=@ccc"(faulted), "=a"(low), "=d"(high)
+		     : "c"(msr));
+	if (faulted)
+		return STATUS_UNSUPPORTED;
+	*value = (uint64_t)high << 32 | low;
+	return STATUS_OK;
 }
 
 enum status hw_wrmsr_safe(uint32_t msr, uint64_t value)
 {
-	return insn_wrmsr_safe(msr, value) ? STATUS_OK : STATUS_UNSUPPORTED;
+	uint32_t low = (uint32_t)value;
+	bool faulted;
+
+	asm volatile("stc\n1: wrmsr\nclc\n2:\n" EXTABLE("1b", "2b")
+		     : "=@ccc"(faulted), "+a"(low)
+		     : "d"((uint32_t)(value >> 32)), "c"(msr)
+		     : "memory");
+	return faulted ? STATUS_UNSUPPORTED : STATUS_OK;
 }
 
-uint8_t hw_in8(uint16_t port) { return insn_in8(port); }
-uint16_t hw_in16(uint16_t port) { return insn_in16(port); }
-uint32_t hw_in32(uint16_t port) { return insn_in32(port); }
-void hw_out8(uint16_t port, uint8_t value) { insn_out8(port, value); }
-void hw_out16(uint16_t port, uint16_t value) { insn_out16(port, value); }
-void hw_out32(uint16_t port, uint32_t value) { insn_out32(port, value); }
+uint8_t hw_in8(uint16_t port)
+{
+	uint8_t v;
 
-uint64_t hw_rdtsc(void) { return insn_rdtsc(); }
-void hw_pause(void) { insn_pause(); }
+	asm volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
 
-uint64_t hw_read_cr4(void) { return insn_read_cr4(); }
-void hw_write_cr3(uint64_t value) { insn_write_cr3(value); }
-void hw_write_cr4(uint64_t value) { insn_write_cr4(value); }
-void hw_write_xcr0(uint64_t value) { insn_xsetbv0(value); }
+uint16_t hw_in16(uint16_t port)
+{
+	uint16_t v;
+
+	asm volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+uint32_t hw_in32(uint16_t port)
+{
+	uint32_t v;
+
+	asm volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+void hw_out8(uint16_t port, uint8_t value)
+{
+	asm volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+void hw_out16(uint16_t port, uint16_t value)
+{
+	asm volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+void hw_out32(uint16_t port, uint32_t value)
+{
+	asm volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+/* LFENCE: no reading of the counter before what precedes it has completed. */
+uint64_t hw_rdtsc(void)
+{
+	uint32_t low;
+	uint32_t high;
+
+	asm volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+void hw_pause(void) { asm volatile("pause" : : : "memory"); }
+
+uint64_t hw_read_cr4(void)
+{
+	uint64_t v;
+
+	asm volatile("mov %%cr4, %0" : "=r"(v));
+	return v;
+}
+
+void hw_write_cr3(uint64_t value) { asm volatile("mov %0, %%cr3" : : "r"(value) : "memory"); }
+void hw_write_cr4(uint64_t value) { asm volatile("mov %0, %%cr4" : : "r"(value) : "memory"); }
 
 void hw_clflush_range(const void *p, size_t size)
 {
@@ -49,11 +130,11 @@ void hw_clflush_range(const void *p, size_t size)
 	const char *line = (const char *)((uintptr_t)p & ~(uintptr_t)(CACHE_LINE - 1));
 
 	for (; line < end; line += CACHE_LINE)
-		insn_clflush(line);
+		asm volatile("clflush (%0)" : : "r"(line) : "memory");
 }
 
-void hw_mfence(void) { insn_mfence(); }
-void hw_wbinvd(void) { insn_wbinvd(); }
+void hw_mfence(void) { asm volatile("mfence" : : : "memory"); }
+void hw_wbinvd(void) { asm volatile("wbinvd" : : : "memory"); }
 
 /* Asked once: CPUID costs an exit where a hypervisor is below us. */
 static bool has_movdir64b(void)
@@ -75,39 +156,50 @@ void hw_reset_lines(void *p, size_t size)
 
 	if (has_movdir64b()) {
 		for (size_t at = 0; at < size; at += CACHE_LINE)
-			insn_movdir64b((char *)p + at, zero_line);
+			asm volatile("movdir64b (%1), %0"
+				     :
+				     : "r"((char *)p + at), "r"(zero_line)
+				     : "memory");
 	} else {
 		memset(p, 0, size);
 		hw_clflush_range(p, size);
 	}
-	insn_mfence();
+	hw_mfence();
 }
 
 bool hw_irq_save(void)
 {
-	bool was_enabled = (insn_read_flags() & RFLAGS_IF) != 0;
+	uint64_t flags;
 
-	insn_cli();
-	return was_enabled;
+	asm volatile("pushfq; pop %0; cli" : "=r"(flags) : : "memory");
+	return (flags & RFLAGS_IF) != 0;
 }
 
 void hw_irq_restore(bool was_enabled)
 {
 	if (was_enabled)
-		insn_sti();
+		asm volatile("sti" : : : "memory");
 }
 
-void hw_irq_disable(void) { insn_cli(); }
-void hw_halt_until_interrupt(void) { insn_sti_hlt_cli(); }
+void hw_irq_disable(void) { asm volatile("cli" : : : "memory"); }
+
+/* STI holds interrupts off for one instruction: HLT sleeps inside it. */
+void hw_halt_until_interrupt(void) { asm volatile("sti; hlt; cli" : : : "memory"); }
 
 void hw_stop(void)
 {
-	for (;;) {
-		insn_cli();
-		insn_hlt();
-	}
+	for (;;)
+		asm volatile("cli; hlt" : : : "memory");
 }
 
-void hw_run_nmi_handler(void) { insn_int_nmi(); }
+/* Vector 2 by software: its IRET also ends the blocking of NMIs. */
+void hw_run_nmi_handler(void) { asm volatile("int $2" : : : "memory"); }
 
-unsigned this_cpu(void) { return insn_gs_u32(); }
+/* The dense CPU number at the start of this CPU's block; see core/cpu_hw.c. */
+unsigned this_cpu(void)
+{
+	unsigned number;
+
+	asm volatile("movl %%gs:0, %0" : "=r"(number));
+	return number;
+}

@@ -38,7 +38,6 @@ void hw_pause(void);
 uint64_t hw_read_cr4(void);
 void hw_write_cr3(uint64_t value);
 void hw_write_cr4(uint64_t value);
-void hw_write_xcr0(uint64_t value);
 
 /* CLFLUSHes every line of [p, p+size); the caller ends a batch with hw_mfence(). */
 void hw_clflush_range(const void *p, size_t size);

@@ -65,13 +65,3 @@ int strncmp(const char *a, const char *b, size_t n)
 }
 
 int strcmp(const char *a, const char *b) { return strncmp(a, b, SIZE_MAX); }
-
-/* The cast is what <string.h> demands: it takes const and returns plain. */
-char *strchr(const char *s, int c)
-{
-	for (; *s != (char)c; s++) {
-		if (*s == '\0')
-			return NULL;
-	}
-	return (char *)(uintptr_t)s;
-}

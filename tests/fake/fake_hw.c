@@ -202,7 +202,6 @@ void hw_pause(void) { wait(); }
 uint64_t hw_read_cr4(void) { return cr4; }
 void hw_write_cr3(uint64_t value) { (void)value; }
 void hw_write_cr4(uint64_t value) { cr4 = value; }
-void hw_write_xcr0(uint64_t value) { (void)value; }
 
 fake_cache_fn fake_set_cache_hook(fake_cache_fn hook)
 {
