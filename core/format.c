@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/format.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/log.h"
 #include "core/string.h"
 
 /* Output: counts what did not fit too, as vsnprintf does. */
@@ -16,7 +17,7 @@ struct spec {
 	bool left, zero, alt;
 	unsigned longs; /* 'l's; 'z' and 'll' are the same width as 'l' */
 	int width;
-	int precision; /* -1 if not given */
+	int precision; /* of a string; -1 if not given */
 };
 
 static void put(struct out *o, char c)
@@ -49,32 +50,27 @@ static void put_string(struct out *o, const struct spec *sp, const char *s)
 }
 
 static void put_number(struct out *o, const struct spec *sp, uint64_t v, unsigned base,
-		       bool upper, const char *prefix)
+		       const char *prefix)
 {
-	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
-	char text[24];
+	char text[20];
 	int count = 0;
-	int prefix_length = (int)strlen(prefix);
-	int zeros;
+	int room;
 
-	for (; v != 0; v /= base)
-		text[count++] = digits[v % base];
-	if (count == 0 && sp->precision != 0)
-		text[count++] = '0';
-	zeros = sp->precision - count;
-	if (sp->zero && !sp->left && sp->precision < 0)
-		zeros = sp->width - prefix_length - count;
-	if (zeros < 0)
-		zeros = 0;
-	if (!sp->left)
-		pad(o, ' ', sp->width - prefix_length - zeros - count);
+	do {
+		text[count++] = "0123456789abcdef"[v % base];
+		v /= base;
+	} while (v != 0);
+	room = sp->width - (int)strlen(prefix) - count;
+	if (!sp->left && !sp->zero)
+		pad(o, ' ', room);
 	while (*prefix != '\0')
 		put(o, *prefix++);
-	pad(o, '0', zeros);
-	for (int i = count; i-- > 0;)
-		put(o, text[i]);
+	if (!sp->left && sp->zero)
+		pad(o, '0', room);
+	while (count > 0)
+		put(o, text[--count]);
 	if (sp->left)
-		pad(o, ' ', sp->width - prefix_length - zeros - count);
+		pad(o, ' ', room);
 }
 
 static const char *parse_number(const char *f, int *n)
@@ -141,14 +137,7 @@ static void put_signed(struct out *o, const struct spec *sp, struct args *a)
 {
 	int64_t v = sp->longs > 0 ? va_arg(a->ap, int64_t) : va_arg(a->ap, int);
 
-	put_number(o, sp, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10, false, v < 0 ? "-" : "");
-}
-
-static void put_hex(struct out *o, const struct spec *sp, uint64_t v, bool upper)
-{
-	const char *prefix = upper ? "0X" : "0x";
-
-	put_number(o, sp, v, 16, upper, sp->alt && v != 0 ? prefix : "");
+	put_number(o, sp, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10, v < 0 ? "-" : "");
 }
 
 static void put_char(struct out *o, const struct spec *sp, char c)
@@ -161,20 +150,18 @@ static void put_char(struct out *o, const struct spec *sp, char c)
 static void put_conversion(struct out *o, char conversion, const struct spec *sp,
 			   struct args *a)
 {
+	uint64_t v;
+
 	switch (conversion) {
 	case 'd':
-	case 'i':
 		put_signed(o, sp, a);
 		break;
 	case 'u':
-		put_number(o, sp, arg_unsigned(sp, a), 10, false, "");
+		put_number(o, sp, arg_unsigned(sp, a), 10, "");
 		break;
 	case 'x':
-	case 'X':
-		put_hex(o, sp, arg_unsigned(sp, a), conversion == 'X');
-		break;
-	case 'p':
-		put_number(o, sp, (uintptr_t)va_arg(a->ap, void *), 16, false, "0x");
+		v = arg_unsigned(sp, a);
+		put_number(o, sp, v, 16, sp->alt && v != 0 ? "0x" : "");
 		break;
 	case 's':
 		put_string(o, sp, va_arg(a->ap, const char *));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/compiler.h"
+#include "core/format.h"
 
 /*
  * Error: we, the hardware or the configuration are wrong. Warn: a guest misbehaved.
@@ -46,11 +46,6 @@ uint64_t log_next(void);
 /* Calls `emit` once per line from number `from` on that is still in the ring, oldest first.
  * Returns the number of the one behind the last. */
 uint64_t log_replay(uint64_t from, void (*emit)(void *ctx, const char *line), void *ctx);
-
-/* vsnprintf subset: d i u x X p s c %, flags 0 - #, width, precision, l ll z. Always
- * terminates. */
-int format_v(char *buf, size_t size, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
-int format(char *buf, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* A plain `if`, not `#if`: a disabled message is still type-checked. */
 #define log_at(level, ...)                                                                     \

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "core/format.h"
 #include "guest-abi/ghci.h"
 #include "guest-abi/tdcall_insn.h"
 #include "tdboot/cpu_insn.h"
@@ -34,13 +35,10 @@ static uint64_t accept(uint64_t gpa, unsigned level)
 
 static _Noreturn void refuse(uint64_t gpa, uint64_t status)
 {
-	struct text text = {.length = 0};
+	char text[FATAL_TEXT_SIZE];
 
-	text_add(&text, "tdboot: accept of ");
-	text_add_hex(&text, gpa);
-	text_add(&text, ": status ");
-	text_add_hex(&text, status);
-	fatal(TDBOOT_ERROR_ACCEPT, text.chars);
+	format(text, sizeof(text), "tdboot: accept of 0x%lx: status 0x%lx", gpa, status);
+	fatal(TDBOOT_ERROR_ACCEPT, text);
 }
 
 void accept_range(uint64_t start, uint64_t end)

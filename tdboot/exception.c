@@ -12,7 +12,7 @@ _Noreturn void tdboot_exception(const struct exception_frame *frame)
 {
 	struct exception e = {
 		.vector = frame->vector, .error = frame->error, .rip = frame->rip};
-	struct text text = {.length = 0};
+	char text[FATAL_TEXT_SIZE];
 
 	if (e.vector == VECTOR_PAGE_FAULT) {
 		e.address = read_cr2();
@@ -23,6 +23,6 @@ _Noreturn void tdboot_exception(const struct exception_frame *frame)
 		e.ve_reason = regs.rcx;
 		e.address = regs.r9;
 	}
-	text_exception(&text, &e);
-	fatal(TDBOOT_ERROR_EXCEPTION, text.chars);
+	text_exception(text, &e);
+	fatal(TDBOOT_ERROR_EXCEPTION, text);
 }

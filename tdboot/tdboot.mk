@@ -6,7 +6,7 @@ IASL ?= iasl
 # Position-independent, for it lies where 32-bit sign-extended addresses do not reach.
 TDBOOT_CFLAGS := $(FREESTANDING) -fpie -fvisibility=hidden
 TDBOOT_SRC    := $(sort $(filter-out tdboot/tdboot_blob.S,$(wildcard tdboot/*.c tdboot/*.S))) \
-                 sha384/sha384.c
+                 sha384/sha384.c core/format.c core/string_hw.c
 TDBOOT_OBJ    := $(TDBOOT_SRC:%=$(B)/shim/%.o)
 
 # What only computes is also tested hosted.

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Words for ReportFatalError: short, fixed buffers, no format strings. */
+/* Words for ReportFatalError. */
 #pragma once
 
 #include <stdint.h>
 
 #define FATAL_TEXT_MAX   64
+#define FATAL_TEXT_SIZE  (FATAL_TEXT_MAX + 1)
 #define FATAL_WORD_COUNT 8
-
-/* A text under construction; what does not fit is cut. Start from all zero. */
-struct text {
-	char chars[FATAL_TEXT_MAX + 1];
-	unsigned length;
-};
-
-void text_add(struct text *t, const char *s);
-void text_add_hex(struct text *t, uint64_t value);
-void text_add_decimal(struct text *t, uint64_t value);
 
 /* Packs at most 64 characters into the registers that GHCI 3.4 names, in its order, zero
  * padded. */
@@ -31,4 +22,4 @@ struct exception {
 #define VECTOR_PAGE_FAULT     14
 #define VECTOR_VIRTUALIZATION 20
 
-void text_exception(struct text *t, const struct exception *e);
+void text_exception(char text[FATAL_TEXT_SIZE], const struct exception *e);

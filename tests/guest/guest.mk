@@ -3,7 +3,7 @@
 
 TEST_IMAGES += $(B)/guest/probe.bzimage
 
-PROBE_SRC := $(sort $(wildcard tests/guest/*.c tests/guest/*.S)) sha384/sha384.c tdboot/string.c
+PROBE_SRC := $(sort $(wildcard tests/guest/*.c tests/guest/*.S)) sha384/sha384.c core/string_hw.c
 PROBE_OBJ := $(PROBE_SRC:%=$(B)/probe/%.o)
 
 $(B)/guest/probe.bzimage: $(B)/guest/probe.elf

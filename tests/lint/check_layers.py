@@ -15,7 +15,7 @@ MAY_INCLUDE = {  # folder: folders or single headers that it may reach, besides 
     "tdx": LOW | {"vmx/exit.h", "vmx/ept.h", "vmx/vmx.h"},
     "vm": LOW | {"vmx", "tdx", "drivers/timer.h"},
     "mgmt": LOW | {"vmx", "tdx", "vm", "drivers/uart.h", "drivers/power.h", "drivers/timer.h"},
-    "tdboot": {"guest-abi", "sha384"},
+    "tdboot": {"guest-abi", "sha384", "core/format.h"},
     "tools": {"guest-abi", "core", "mgmt/config.h", "tdx/measure.h", "sha384"},
     "boot": LOW | {"drivers", "vmx", "tdx", "vm", "mgmt"},
     "tests/model": {"sha384"},

@@ -292,15 +292,12 @@ TEST(tdboot_text_packs_64_characters_and_pads_with_zero)
 TEST(tdboot_text_of_an_exception_names_it)
 {
 	struct exception e = {.vector = 13, .error = 0x18, .rip = 0xffff1234};
-	struct text t = {.length = 0};
+	char text[FATAL_TEXT_SIZE];
 
-	text_exception(&t, &e);
-	EXPECT_STR_EQ(t.chars, "tdboot: exception 13 err 0x18 rip 0xffff1234");
-	t = (struct text){.length = 0};
+	text_exception(text, &e);
+	EXPECT_STR_EQ(text, "tdboot: exception 13 err 0x18 rip 0xffff1234");
 	e = (struct exception){
 		.vector = 20, .rip = UINT64_MAX, .address = UINT64_MAX, .ve_reason = 48};
-	text_exception(&t, &e);
-	EXPECT_STR_EQ(t.chars,
-		      "tdboot: #VE reason 48 rip 0xffffffffffffffff at 0xffffffffffffff");
-	EXPECT_EQ(t.length, 64);
+	text_exception(text, &e);
+	EXPECT_STR_EQ(text, "tdboot: #VE reason 48 rip 0xffffffffffffffff at 0xffffffffffffff");
 }
