@@ -5,33 +5,14 @@
 
 #include "core/format.h"
 #include "guest-abi/ghci.h"
-#include "guest-abi/tdcall_insn.h"
-#include "tdboot/cpu_insn.h"
 #include "tdboot/fatal.h"
+#include "tdboot/patience.h"
 #include "tdboot/text.h"
 
 #define SIZE_4K  UINT64_C(0x1000)
 #define SIZE_2M  UINT64_C(0x200000)
 #define LEVEL_4K 0U
 #define LEVEL_2M 1U
-
-/* The host holds a lock of the page; on real machines this ends within microseconds. */
-#define BUSY_RETRIES 1000000U
-
-static uint64_t accept(uint64_t gpa, unsigned level)
-{
-	struct tdcall_regs regs;
-	unsigned tries = BUSY_RETRIES;
-
-	do {
-		regs = (struct tdcall_regs){.rax = TDG_MEM_PAGE_ACCEPT, .rcx = gpa | level};
-		tdcall(&regs);
-		if (tdcall_code(regs.rax) != TDCALL_OPERAND_BUSY)
-			break;
-		cpu_pause();
-	} while (--tries > 0);
-	return regs.rax;
-}
 
 static _Noreturn void refuse(uint64_t gpa, uint64_t status)
 {
@@ -48,7 +29,8 @@ void accept_range(uint64_t start, uint64_t end)
 
 	while (at < end) {
 		bool is_2m = at >= try_4k_until && at % SIZE_2M == 0 && end - at >= SIZE_2M;
-		uint64_t status = accept(at, is_2m ? LEVEL_2M : LEVEL_4K);
+		uint64_t status = tdcall_patiently(TDG_MEM_PAGE_ACCEPT,
+						   at | (is_2m ? LEVEL_2M : LEVEL_4K), 0);
 
 		switch (tdcall_code(status)) {
 		case TDCALL_SUCCESS:

@@ -106,6 +106,7 @@ stubs:
 /* Nothing is resumed, so nothing is saved. Parked vCPUs share one stack: two that fault at once spoil the text only. */
 exception:
 	mov	%rsp, %rdi
+	mov	%cr2, %rsi
 	and	$-16, %rsp
 	cld
 	call	tdboot_exception

@@ -16,5 +16,5 @@ struct exception_frame {
 };
 
 /* Reports the exception as a fatal error; called by entry.S. */
-_Noreturn void tdboot_exception(const struct exception_frame *frame);
+_Noreturn void tdboot_exception(const struct exception_frame *frame, uint64_t cr2);
 #endif

@@ -12,7 +12,6 @@
 #include "guest-abi/ghci.h"
 #include "guest-abi/linux_boot.h"
 #include "guest-abi/tdboot.h"
-#include "guest-abi/tdcall_insn.h"
 #include "sha384/sha384.h"
 #include "tdboot/accept.h"
 #include "tdboot/acpi.h"
@@ -20,12 +19,11 @@
 #include "tdboot/bzimage.h"
 #include "tdboot/fatal.h"
 #include "tdboot/layout.h"
+#include "tdboot/patience.h"
 
 /* RTMR[1] takes what is executed, RTMR[2] what it is given. */
 #define RTMR_CODE 1U
 #define RTMR_DATA 2U
-
-#define EXTEND_BUSY_RETRIES 1000000U
 
 /* In entry.S and dsdt_blob.S. */
 #define IN_IMAGE __attribute__((visibility("hidden"))) /* reached without a GOT */
@@ -61,16 +59,11 @@ static void check(enum tdboot_error code, const char *problem)
 static void extend_rtmr(unsigned index, const uint8_t digest[SHA384_DIGEST_SIZE])
 {
 	static _Alignas(64) uint8_t buffer[64];
-	struct tdcall_regs regs;
-	unsigned tries = EXTEND_BUSY_RETRIES;
+	uint64_t status;
 
 	__builtin_memcpy(buffer, digest, SHA384_DIGEST_SIZE);
-	do {
-		regs = (struct tdcall_regs){
-			.rax = TDG_MR_RTMR_EXTEND, .rcx = (uintptr_t)buffer, .rdx = index};
-		tdcall(&regs);
-	} while (tdcall_code(regs.rax) == TDCALL_OPERAND_BUSY && --tries > 0);
-	if (tdcall_code(regs.rax) != TDCALL_SUCCESS)
+	status = tdcall_patiently(TDG_MR_RTMR_EXTEND, (uintptr_t)buffer, index);
+	if (tdcall_code(status) != TDCALL_SUCCESS)
 		fatal(TDBOOT_ERROR_RTMR, "tdboot: extending an RTMR failed");
 }
 
