@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
@@ -15,3 +16,7 @@ int strncmp(const char *a, const char *b, size_t n);
 
 /* Copies at most size-1 characters and terminates; false if it had to cut. */
 bool string_copy(char *dst, size_t size, const char *src);
+
+/* The number that all `length` characters make, in base 10 or 16, at most `max`; else false. */
+bool string_to_number(const char *at, size_t length, unsigned base, uint64_t max,
+		      uint64_t *out);

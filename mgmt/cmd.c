@@ -271,16 +271,3 @@ static void cmd_help(struct cmd_session *s, const char *arg)
 		cmd_print(s, "%-10s %-10s %s\n", cmd_table[i].name, cmd_table[i].usage,
 			  cmd_table[i].help);
 }
-
-bool cmd_next_name(const char **list, char *name, size_t size)
-{
-	size_t n = 0;
-
-	while (**list == ' ' || **list == '\t' || **list == ',')
-		++*list;
-	for (; **list != '\0' && **list != ' ' && **list != '\t' && **list != ','; ++*list)
-		if (n + 1 < size)
-			name[n++] = **list;
-	name[n] = '\0';
-	return n > 0;
-}

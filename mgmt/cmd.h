@@ -101,7 +101,3 @@ MUST_CHECK enum status cmd_start_td(struct cmd_session *s, const char *name,
 
 /* The console of s->attached goes back to the shell; nothing if there is none. */
 void cmd_detach(struct cmd_session *s);
-
-/* Next word of a list separated by blanks and commas, cut to `size`; false at the end of *list.
- */
-bool cmd_next_name(const char **list, char *name, size_t size);

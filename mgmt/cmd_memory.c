@@ -77,22 +77,9 @@ void cmd_hkid(struct cmd_session *s, const char *arg)
 /* Hexadecimal, with or without 0x. */
 static bool parse_gpa(const char *text, gpa_t *out)
 {
-	uint64_t value = 0;
-
 	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
 		text += 2;
-	if (*text == '\0' || strlen(text) > 16)
-		return false;
-	for (; *text != '\0'; text++) {
-		if (*text >= '0' && *text <= '9')
-			value = value << 4 | (uint64_t)(*text - '0');
-		else if ((*text | 0x20) >= 'a' && (*text | 0x20) <= 'f')
-			value = value << 4 | (uint64_t)((*text | 0x20) - 'a' + 10);
-		else
-			return false;
-	}
-	*out = gpa(value);
-	return true;
+	return string_to_number(text, strlen(text), 16, UINT64_MAX, &out->raw);
 }
 
 /*

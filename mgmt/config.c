@@ -35,6 +35,7 @@ struct parser {
 	struct td_config *td; /* of SECTION_TD */
 	unsigned seen;        /* keys of this section, bits by index */
 	bool had_redoubt;
+	struct span autostart; /* its names are looked up when all sections are known */
 	unsigned autostart_line;
 };
 
@@ -108,31 +109,9 @@ static bool span_copy(struct span s, char *dst, size_t size)
 	return true;
 }
 
-static unsigned digit_value(char c)
+static bool number_of(struct span s, unsigned base, uint64_t max, uint64_t *out)
 {
-	if (is_digit(c))
-		return (unsigned)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (unsigned)(c - 'a') + 10;
-	return c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 : 99;
-}
-
-/* Takes the digits at the start of *s; false without any, or when they exceed `max`. */
-static bool take_number(struct span *s, unsigned base, uint64_t max, uint64_t *out)
-{
-	uint64_t v = 0;
-	size_t n = 0;
-
-	for (; n < s->length && digit_value(s->at[n]) < base; n++) {
-		unsigned d = digit_value(s->at[n]);
-
-		if (d > max || v > (max - d) / base)
-			return false;
-		v = v * base + d;
-	}
-	*s = skip(*s, n);
-	*out = v;
-	return n > 0;
+	return string_to_number(s.at, s.length, base, max, out);
 }
 
 /* ---- Messages ---- */
@@ -189,109 +168,89 @@ static bool port_of(struct span v, uint64_t *port)
 	}
 	if (v.length < 3 || memcmp(v.at, "0x", 2) != 0)
 		return false;
-	v = skip(v, 2);
-	return take_number(&v, 16, MAX_PORT, port) && v.length == 0 && *port != 0;
+	return number_of(skip(v, 2), 16, MAX_PORT, port) && *port != 0;
 }
 
-static bool set_console(struct parser *p, struct span v)
+/* `field` is the whole struct config. */
+static bool set_console(void *field, struct span v)
 {
+	struct config *config = field;
 	struct span baud_text;
 	struct span port_text = trim(cut(v, ',', &baud_text));
 	bool has_baud = baud_text.at != port_text.at + port_text.length;
-	uint64_t port, baud = p->out->console_baud;
+	uint64_t port, baud = config->console_baud;
 
 	if (!port_of(port_text, &port))
 		return false;
-	baud_text = trim(baud_text);
-	if (has_baud && (!take_number(&baud_text, 10, MAX_BAUD, &baud) ||
-			 baud_text.length > 0 || baud == 0 || MAX_BAUD % baud != 0))
+	if (has_baud &&
+	    (!number_of(trim(baud_text), 10, MAX_BAUD, &baud) || baud == 0 || MAX_BAUD % baud))
 		return false;
-	p->out->console_port = (uint16_t)port;
-	p->out->console_baud = (uint32_t)baud;
+	config->console_port = (uint16_t)port;
+	config->console_baud = (uint32_t)baud;
 	return true;
 }
 
-static bool set_log(struct parser *p, struct span v)
+static bool set_log(void *field, struct span v)
 {
 	static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 	int i = index_of(v, levels);
 
 	if (i >= 0)
-		p->out->log = (enum log_level)i;
+		*(enum log_level *)field = (enum log_level)i;
 	return i >= 0;
 }
 
-static bool set_autostart(struct parser *p, struct span v)
-{
-	p->autostart_line = p->line;
-	return span_copy(v, p->out->autostart, sizeof(p->out->autostart));
-}
-
-static bool set_power_action(enum power_action *action, struct span v)
+static bool set_power_action(void *field, struct span v)
 {
 	static const char *const actions[] = {"poweroff", "reboot", "port 0xf4", "halt", NULL};
 	int i = index_of(v, actions);
 
 	if (i >= 0)
-		*action = (enum power_action)i;
+		*(enum power_action *)field = (enum power_action)i;
 	return i >= 0;
 }
 
-static bool set_on_exit(struct parser *p, struct span v)
-{
-	return set_power_action(&p->out->on_exit, v);
-}
-
-static bool set_panic(struct parser *p, struct span v)
-{
-	return set_power_action(&p->out->on_panic, v);
-}
-
-static bool set_file(char name[BOOT_NAME_MAX], struct span v)
+static bool set_file(void *field, struct span v)
 {
 	for (size_t i = 0; i < v.length; i++)
 		if (is_blank(v.at[i]))
 			return false;
-	return v.length > 0 && span_copy(v, name, BOOT_NAME_MAX);
+	return span_copy(v, field, BOOT_NAME_MAX);
 }
 
-static bool set_kernel(struct parser *p, struct span v) { return set_file(p->td->kernel, v); }
-static bool set_initrd(struct parser *p, struct span v) { return set_file(p->td->initrd, v); }
-
-static bool set_cmdline(struct parser *p, struct span v)
+static bool set_cmdline(void *field, struct span v)
 {
-	return span_copy(v, p->td->cmdline, sizeof(p->td->cmdline));
+	return span_copy(v, field, TD_CMDLINE_MAX);
 }
 
-static bool set_vcpus(struct parser *p, struct span v)
+static bool set_vcpus(void *field, struct span v)
 {
 	uint64_t n;
 
-	if (!take_number(&v, 10, MAX_VCPUS, &n) || v.length > 0 || n == 0)
+	if (!number_of(v, 10, MAX_VCPUS, &n) || n == 0)
 		return false;
-	p->td->vcpus = (uint32_t)n;
+	*(uint32_t *)field = (uint32_t)n;
 	return true;
 }
 
-static bool set_memory(struct parser *p, struct span v)
+static bool set_memory(void *field, struct span v)
 {
-	static const char *const units[] = {"", "K", "M", "G", NULL};
+	static const char units[] = "KMG";
+	const char *unit = strchr(units, v.at[v.length - 1]);
+	unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
 	uint64_t n;
-	int unit;
 
-	if (!take_number(&v, 10, MAX_MEMORY, &n))
+	v.length -= unit != NULL;
+	if (!number_of(v, 10, MAX_MEMORY >> shift, &n))
 		return false;
-	unit = index_of(v, units);
-	if (unit < 0 || n > MAX_MEMORY >> (10 * unit))
-		return false;
-	n <<= 10 * unit;
+	n <<= shift;
 	if (n < MIN_MEMORY || n % SIZE_2M != 0)
 		return false;
-	p->td->memory = n;
+	*(uint64_t *)field = n;
 	return true;
 }
 
-static bool set_attributes(struct parser *p, struct span v)
+static bool set_attributes(void *field, struct span v)
 {
 	static const char *const words[] = {"none", "sept-ve-disable", "debug",
 					    "pks",  "perfmon",         NULL};
@@ -309,7 +268,7 @@ static bool set_attributes(struct parser *p, struct span v)
 		attributes |= bits[i];
 		word = next_word(&v);
 	} while (word.length > 0);
-	p->td->attributes = attributes;
+	*(uint64_t *)field = attributes;
 	return true;
 }
 
@@ -318,32 +277,50 @@ static bool set_attributes(struct parser *p, struct span v)
 #define POWER_WORDS "poweroff, reboot, port 0xf4 or halt"
 #define FILE_WORDS  "one file name of at most 63 characters"
 
+#define CONFIG(field) offsetof(struct config, field)
+#define TD(field)     offsetof(struct td_config, field)
+
 /* clang-format off */
 static const struct key {
 	const char *name;
 	const char *expected;
-	bool (*set)(struct parser *p, struct span v);
+	bool (*set)(void *field, struct span v); /* NULL: check_autostart() does it */
+	size_t field;
 	bool may_be_empty;
 } keys[] = {
-	{"console",   "com1, com2 or 0xPORT, and perhaps ,BAUD dividing 115200", set_console, false},
-	{"log",       "error, warn, info or debug",                              set_log, false},
-	{"autostart", "names of [td NAME] sections, 127 characters at most", set_autostart, false},
-	{"on-exit",   POWER_WORDS,                                           set_on_exit, false},
-	{"panic",     POWER_WORDS,                                           set_panic, false},
+	{"console",   "com1, com2 or 0xPORT, and perhaps ,BAUD dividing 115200",
+						   set_console,      0,                false},
+	{"log",       "error, warn, info or debug", set_log,          CONFIG(log),      false},
+	{"autostart", "names of [td NAME] sections", NULL,            0,                false},
+	{"on-exit",   POWER_WORDS,                 set_power_action, CONFIG(on_exit),  false},
+	{"panic",     POWER_WORDS,                 set_power_action, CONFIG(on_panic), false},
 	/* of [td NAME], from FIRST_TD_KEY on */
-	{"kernel",     FILE_WORDS,                                           set_kernel, false},
-	{"initrd",     FILE_WORDS,                                           set_initrd, false},
-	{"cmdline",    "at most 2047 characters",                            set_cmdline, true},
-	{"vcpus",      "a number from 1 to 64",                              set_vcpus, false},
+	{"kernel",     FILE_WORDS,                 set_file,         TD(kernel),       false},
+	{"initrd",     FILE_WORDS,                 set_file,         TD(initrd),       false},
+	{"cmdline",    "at most 2047 characters",  set_cmdline,      TD(cmdline),      true},
+	{"vcpus",      "a number from 1 to 64",    set_vcpus,        TD(vcpus),        false},
 	{"memory",     "SIZE like 512M (K, M or G), a multiple of 2M from 128M to 16384G",
-									     set_memory, false},
+						   set_memory,       TD(memory),       false},
 	{"attributes", "none, or some of sept-ve-disable, debug, pks, perfmon",
-									     set_attributes, false},
+						   set_attributes,   TD(attributes),   false},
 };
 /* clang-format on */
 
 #define KEY_COUNT    ((unsigned)(sizeof(keys) / sizeof(keys[0])))
 #define FIRST_TD_KEY 5U
+
+static bool set_value(struct parser *p, const struct key *key, struct span value)
+{
+	char *section = p->section == SECTION_TD ? (void *)p->td : (void *)p->out;
+
+	if (value.length == 0 && !key->may_be_empty)
+		return false;
+	if (key->set != NULL)
+		return key->set(section + key->field, value);
+	p->autostart = value;
+	p->autostart_line = p->line;
+	return true;
+}
 
 static void set_key(struct parser *p, struct span name, struct span value)
 {
@@ -360,7 +337,7 @@ static void set_key(struct parser *p, struct span name, struct span value)
 			name);
 	else if (p->seen & 1U << i)
 		mistake(p, p->line, name, "the key once in its section", value);
-	else if ((value.length == 0 && !keys[i].may_be_empty) || !keys[i].set(p, value))
+	else if (!set_value(p, &keys[i], value))
 		mistake(p, p->line, name, keys[i].expected, value);
 	p->seen |= i < end ? 1U << i : 0;
 }
@@ -524,13 +501,20 @@ static void parse_line(struct parser *p, struct span line)
 
 static void check_autostart(struct parser *p)
 {
-	struct span list = span_of(p->out->autostart);
-	struct span name;
+	struct config *c = p->out;
 
-	for (name = next_word(&list); name.length > 0; name = next_word(&list))
-		if (find_td(p->out, name) == NULL)
+	for (;;) {
+		struct span name = next_word(&p->autostart);
+		const struct td_config *td = find_td(c, name);
+
+		if (name.length == 0)
+			return;
+		if (td == NULL)
 			mistake(p, p->autostart_line, span_of("autostart"),
 				"the name of a [td NAME] section", name);
+		else if (c->autostart_count < CONFIG_MAX_TDS)
+			c->autostart[c->autostart_count++] = (unsigned)(td - c->tds);
+	}
 }
 
 void config_parse(const char *text, size_t length, struct config *out, config_error_fn on_error,
@@ -556,34 +540,4 @@ void config_parse(const char *text, size_t length, struct config *out, config_er
 	}
 	end_section(&p);
 	check_autostart(&p);
-}
-
-/* ---- Files ---- */
-
-#define MAX_FILES (2 * CONFIG_MAX_TDS)
-
-void config_for_each_file(const char *text, size_t length,
-			  void (*emit)(void *ctx, const char *name), void *ctx)
-{
-	static const char *const file_keys[] = {"kernel", "initrd", "firmware", NULL};
-	struct span rest = skip_byte_order_mark((struct span){text, length});
-	struct span seen[MAX_FILES];
-	unsigned count = 0;
-	struct span line, value;
-	char name[BOOT_NAME_MAX];
-
-	while (count < MAX_FILES && next_line(&rest, &line)) {
-		unsigned i = 0;
-
-		if (!is_plain_text(line) ||
-		    index_of(trim(cut(line, '=', &value)), file_keys) < 0)
-			continue;
-		value = trim(value);
-		while (i < count && !span_equal(seen[i], value))
-			i++;
-		if (i < count || !set_file(name, value))
-			continue;
-		seen[count++] = value;
-		emit(ctx, name);
-	}
 }

@@ -30,9 +30,10 @@ struct config {
 	enum log_level log;
 	enum power_action on_exit;
 	enum power_action on_panic;
-	char autostart[TD_NAME_MAX * 4]; /* names separated by blanks or commas */
 	struct td_config tds[CONFIG_MAX_TDS];
 	unsigned td_count;
+	unsigned autostart[CONFIG_MAX_TDS]; /* indices of tds, in the order of the file */
+	unsigned autostart_count;
 	unsigned error_count;
 };
 
@@ -47,10 +48,3 @@ typedef void (*config_error_fn)(void *ctx, const char *message);
  */
 void config_parse(const char *text, size_t length, struct config *out, config_error_fn on_error,
 		  void *ctx);
-
-/*
- * Every file name the text mentions (kernel, initrd, firmware), once each, 32 at most;
- * used by the EFI loader.
- */
-void config_for_each_file(const char *text, size_t length,
-			  void (*emit)(void *ctx, const char *name), void *ctx);

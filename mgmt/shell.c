@@ -26,7 +26,7 @@
 static struct {
 	struct cmd_session session;
 	struct line_editor editor;
-	const char *autostart; /* names that are still to be started */
+	unsigned autostarted;  /* TDs of config->autostart that had their turn */
 	char typed[TYPED_MAX]; /* for the TD, when its input is full */
 	unsigned typed_count;
 	uint64_t next_life_check_us;
@@ -221,11 +221,13 @@ static void poll_input(void)
 /* One TD a poll, so that the line stays alive in between. */
 static void poll_autostart(void)
 {
-	char name[TD_NAME_MAX];
+	const struct config *c = shell.session.config;
+	const char *name;
 	struct vm_error why;
 
-	if (!cmd_next_name(&shell.autostart, name, sizeof(name)))
+	if (shell.autostarted == c->autostart_count)
 		return;
+	name = c->tds[c->autostart[shell.autostarted++]].name;
 	if (cmd_start_td(&shell.session, name, &why) == STATUS_OK)
 		log_info("autostart: %s started", name);
 	else
@@ -261,7 +263,7 @@ void shell_start(const struct cmd_ops *ops, const struct boot_info *bi,
 	memset(&shell.editor, 0, sizeof(shell.editor));
 	shell.editor.prompt = PROMPT;
 	shell.editor.emit = write_edited;
-	shell.autostart = config->autostart;
+	shell.autostarted = 0;
 	shell.typed_count = 0;
 	log_set_sink(print_log_line);
 	atomic_store(&shell.has_prompt, false);

@@ -79,14 +79,13 @@ static EFI_STATUS read_module(struct files *f, EFI_FILE_PROTOCOL *file, const ch
 	return EFI_SUCCESS;
 }
 
-static void load_file(void *ctx, const char *name)
+static void load_file(struct files *f, const char *name)
 {
-	struct files *f = ctx;
 	EFI_FILE_PROTOCOL *file;
 	CHAR16 path[BOOT_NAME_MAX + 1];
 	EFI_STATUS s;
 
-	if (boot_module_find(f->bi, name) != NULL)
+	if (name[0] == '\0' || boot_module_find(f->bi, name) != NULL)
 		return;
 	path_of(name, path);
 	s = f->volume->Open(f->volume, &file, path, EFI_FILE_MODE_READ, 0);
@@ -96,6 +95,18 @@ static void load_file(void *ctx, const char *name)
 	}
 	if (EFI_ERROR(s))
 		Print(L"redoubt: file %s: %r\n", path, s);
+}
+
+/* Mistakes are for the kernel to report, which reads the file again. */
+static void load_files_of(struct files *f, const struct boot_module *file)
+{
+	static struct config config;
+
+	config_parse((const char *)file->base.raw, file->size, &config, NULL, NULL);
+	for (unsigned i = 0; i < config.td_count; i++) {
+		load_file(f, config.tds[i].kernel);
+		load_file(f, config.tds[i].initrd);
+	}
 }
 
 static EFI_FILE_PROTOCOL *open_volume(EFI_HANDLE image)
@@ -120,7 +131,6 @@ void loader_load_files(void *image, struct boot_info *bi)
 	load_file(&f, CONFIG_NAME);
 	config = boot_module_find(bi, CONFIG_NAME);
 	if (config != NULL)
-		config_for_each_file((const char *)config->base.raw, config->size, load_file,
-				     &f);
+		load_files_of(&f, config);
 	f.volume->Close(f.volume);
 }

@@ -4,10 +4,6 @@
 #include "mgmt/config.h"
 #include "tests/fuzz/fuzz.h"
 
-#define MAX_FILES 64
-
-static char files[MAX_FILES][BOOT_NAME_MAX];
-static unsigned file_count;
 static unsigned message_count;
 
 static bool is_printable(const char *text)
@@ -28,39 +24,18 @@ static void on_error(void *ctx, const char *message)
 	FUZZ_CHECK(message[strlen(message) - 1] == '\'');
 }
 
-static void on_file(void *ctx, const char *name)
-{
-	(void)ctx;
-	FUZZ_CHECK(name[0] != '\0' && strlen(name) < BOOT_NAME_MAX && is_printable(name));
-	for (unsigned i = 0; i < file_count; i++)
-		FUZZ_CHECK(strcmp(files[i], name) != 0);
-	FUZZ_CHECK(file_count < MAX_FILES);
-	strcpy(files[file_count++], name);
-}
-
-/* What a TD needs was named to the loader, which takes 32 files. */
-static void check_loaded(const char *name)
-{
-	bool found = name[0] == '\0' || file_count == 32;
-
-	for (unsigned i = 0; i < file_count; i++)
-		found |= strcmp(files[i], name) == 0;
-	FUZZ_CHECK(found);
-}
-
 static void check_td(const struct td_config *td)
 {
 	FUZZ_CHECK(fuzz_is_string(td->name, sizeof(td->name)) && td->name[0] != '\0');
 	FUZZ_CHECK(fuzz_is_string(td->kernel, sizeof(td->kernel)));
 	FUZZ_CHECK(fuzz_is_string(td->initrd, sizeof(td->initrd)));
 	FUZZ_CHECK(fuzz_is_string(td->cmdline, sizeof(td->cmdline)));
-	FUZZ_CHECK(is_printable(td->name) && is_printable(td->kernel));
+	FUZZ_CHECK(is_printable(td->name) && is_printable(td->kernel) &&
+		   is_printable(td->initrd));
 	FUZZ_CHECK(td->vcpus >= 1 && td->vcpus <= 64);
 	FUZZ_CHECK(td->memory % SIZE_2M == 0 && td->memory >= 128U << 20);
 	FUZZ_CHECK((td->attributes & ~(TD_ATTR_DEBUG | TD_ATTR_SEPT_VE_DISABLE | TD_ATTR_PKS |
 				       TD_ATTR_PERFMON)) == 0);
-	check_loaded(td->kernel);
-	check_loaded(td->initrd);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -68,13 +43,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct config config;
 	uint8_t *text = fuzz_copy(data, size);
 
-	file_count = message_count = 0;
-	config_for_each_file((const char *)text, size, on_file, NULL);
+	message_count = 0;
 	config_parse((const char *)text, size, &config, on_error, NULL);
 	FUZZ_CHECK(config.td_count <= CONFIG_MAX_TDS);
 	FUZZ_CHECK(message_count == (config.error_count < 32 ? config.error_count : 32));
 	FUZZ_CHECK(config.console_port != 0 && config.console_baud != 0);
-	FUZZ_CHECK(fuzz_is_string(config.autostart, sizeof(config.autostart)));
+	FUZZ_CHECK(config.autostart_count <= CONFIG_MAX_TDS);
+	for (unsigned i = 0; i < config.autostart_count; i++)
+		FUZZ_CHECK(config.autostart[i] < config.td_count);
 	for (unsigned i = 0; i < config.td_count; i++)
 		check_td(&config.tds[i]);
 	free(text);

@@ -720,16 +720,19 @@ TEST(shell_panic_test_panics)
 
 /* ---- Autostart ---- */
 
-TEST(shell_autostart_starts_what_is_configured_and_reports_the_rest)
+TEST(shell_autostart_starts_what_is_configured_in_that_order_and_reports_the_rest)
 {
-	begin("[redoubt]\nautostart = a, b c\n[td a]\nkernel = k\n[td c]\nkernel = k\n");
+	begin("[redoubt]\nautostart = c, b a\n[td a]\nkernel = k\n[td b]\n"
+	      "[td c]\nkernel = k\n");
 	type("");
 	EXPECT_EQ(td_count, 2);
+	EXPECT_STR_EQ(tds[0].name, "c");
 	EXPECT_EQ(tds[0].state, VM_RUNNING);
 	EXPECT_EQ(tds[1].state, VM_RUNNING);
 	expect_contains(fake_uart_output(), "shell: autostart: a started\n");
 	expect_contains(fake_uart_output(),
-			"shell: autostart: b: unknown TD 'b', expected one of: a c\n");
+			"shell: autostart: b: redoubt.cfg:5: expected a line kernel = FILE in "
+			"[td b]\n");
 }
 
 /* ---- Log lines and the prompt ---- */
