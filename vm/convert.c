@@ -149,30 +149,19 @@ enum status convert_promote(struct vm *vm, uint64_t region, enum page_level leve
 
 static uint64_t min64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-static enum status convert_locked(struct vm *vm, uint64_t at, uint64_t end, bool to_shared,
-				  uint64_t *next)
+/* One stretch: of RAM as much as a call may take, up to a 2M boundary so that edges stay few.
+ */
+static enum status convert_stretch(struct vm *vm, uint64_t at, uint64_t end, bool to_shared,
+				   uint64_t *next)
 {
-	/* RAM ends where the call's share is used up, on a 2M boundary so that edges stay few.
-	 */
-	uint64_t ram_end = align_down(at + CONVERT_CHUNK, SIZE_2M);
+	uint64_t stop = stretch_end(vm, at, end);
 
-	*next = at;
-	while (*next < end) {
-		uint64_t stop = stretch_end(vm, *next, end);
-		enum status s;
-
-		if (!vm_is_ram(vm, *next)) {
-			*next = stop;
-			ram_end = align_down(stop + CONVERT_CHUNK, SIZE_2M);
-			continue;
-		}
-		s = convert_ram(vm, *next, min64(stop, ram_end), to_shared, next);
-		if (s != STATUS_OK)
-			return s;
-		if (*next == ram_end && *next < end)
-			return STATUS_BUSY;
+	if (!vm_is_ram(vm, at)) {
+		*next = stop;
+		return STATUS_OK;
 	}
-	return STATUS_OK;
+	stop = min64(stop, align_down(at + CONVERT_CHUNK, SIZE_2M));
+	return convert_ram(vm, at, stop, to_shared, next);
 }
 
 enum status convert_range(struct vm *vm, uint64_t at, uint64_t size, bool to_shared,
@@ -182,10 +171,10 @@ enum status convert_range(struct vm *vm, uint64_t at, uint64_t size, bool to_sha
 	enum status s;
 
 	take_token(vm);
-	s = convert_locked(vm, at, at + size, to_shared, &next);
+	s = convert_stretch(vm, at, at + size, to_shared, &next);
 	give_token(vm);
 	*done = next - at;
-	return s;
+	return s == STATUS_OK && *done < size ? STATUS_BUSY : s;
 }
 
 /*
@@ -215,29 +204,4 @@ enum status convert_shared_fault(struct vm *vm, uint64_t at)
 	if (at >= TD_HIGH_RAM_BASE)
 		return STATUS_BAD_ARG;
 	return shared_mem_set_mmio(&vm->shared, gpa(align_down(at, SIZE_2M)), SIZE_2M);
-}
-
-static void release_stretch(struct vm *vm, uint64_t at, uint64_t end)
-{
-	while (at < end) {
-		enum page_level uniform;
-		bool is_private = td_is_private(&vm->td, gpa(at), &uniform);
-		uint64_t run_end = gpa_map_run_end(&vm->td.map, gpa(at), gpa(end)).raw;
-
-		for (; !is_private && at < run_end; at += CONVERT_CHUNK) {
-			uint64_t size = min64(run_end - at, CONVERT_CHUNK);
-
-			(void)!shared_mem_unmap(&vm->shared, gpa(at), size);
-		}
-		at = run_end;
-	}
-}
-
-void convert_release_all(struct vm *vm)
-{
-	release_stretch(vm, 0, vm->td.params.ram_low_end.raw);
-	release_stretch(vm, TD_HIGH_RAM_BASE, vm->td.params.ram_high_end.raw);
-	if (atomic_load(&vm->shared.bytes) != 0)
-		log_error("%s: %lu bytes of shared memory are unaccounted for", vm->config.name,
-			  atomic_load(&vm->shared.bytes));
 }

@@ -29,6 +29,3 @@ MUST_CHECK enum status convert_promote(struct vm *vm, uint64_t region, enum page
 
 /* A vCPU met nothing at shared GPA `at`. STATUS_BAD_ARG: nothing belongs there. */
 MUST_CHECK enum status convert_shared_fault(struct vm *vm, uint64_t at);
-
-/* Unmaps and frees all shared RAM; the TD does not run any more. */
-void convert_release_all(struct vm *vm);

@@ -10,15 +10,8 @@
 
 enum status shared_mem_init(struct shared_mem *m)
 {
-	enum status s;
-
 	m->doomed = heap_alloc(SHARED_UNMAP_MAX * sizeof(*m->doomed));
-	if (m->doomed == NULL)
-		return STATUS_NO_MEMORY;
-	s = ept_init(&m->ept, TD_SHARED_BIT);
-	if (s != STATUS_OK)
-		heap_free(m->doomed);
-	return s;
+	return m->doomed != NULL ? ept_init(&m->ept, TD_SHARED_BIT) : STATUS_NO_MEMORY;
 }
 
 static void invept_this_cpu(void *arg)
@@ -26,13 +19,6 @@ static void invept_this_cpu(void *arg)
 	(void)arg;
 	vmx_invept_all();
 }
-
-/* One copy that does not leave its page: into the host, or from it. */
-struct piece {
-	void *to;
-	const void *from;
-	size_t size;
-};
 
 /* Where the host can reach `at`, or NULL; *room is what is left of that page. */
 static void *locate(const struct shared_mem *m, uint64_t at, uint64_t *room)
@@ -55,66 +41,48 @@ static bool is_writable(const void *guest)
 	return frame_owner_of(phys_of(guest)) == FRAME_SHARED;
 }
 
-static bool copy_piece(struct shared_mem *m, uint64_t at, struct piece *p)
+/* Copies what does not leave its page, into the host or from it; 0 when it may not. */
+static size_t copy_piece(struct shared_mem *m, uint64_t at, void *to, const void *from,
+			 size_t size)
 {
 	uint64_t room;
 	void *guest;
-	bool ok;
 
 	spin_lock(&m->lock);
 	guest = locate(m, at, &room);
-	ok = guest != NULL && (p->to != NULL || is_writable(guest));
-	if (ok) {
-		p->size = p->size < room ? p->size : (size_t)room;
-		if (p->to != NULL)
-			memcpy(p->to, guest, p->size);
-		else
-			memcpy(guest, p->from, p->size);
-	}
+	if (guest == NULL || (to == NULL && !is_writable(guest)))
+		size = 0;
+	size = size < room ? size : (size_t)room;
+	if (size > 0)
+		memcpy(to != NULL ? to : guest, to != NULL ? guest : from, size);
 	spin_unlock(&m->lock);
-	return ok;
+	return size;
 }
 
-static bool is_in_range(uint64_t at, size_t size)
+/* One of `to` and `from` is NULL: that side is the guest's. */
+static bool copy(struct shared_mem *m, uint64_t at, char *to, const char *from, size_t size)
 {
-	at &= ~TD_SHARED_BIT;
-	return at < TD_SHARED_BIT && size <= TD_SHARED_BIT - at;
+	uint64_t offset = at & ~TD_SHARED_BIT;
+
+	if (offset >= TD_SHARED_BIT || size > TD_SHARED_BIT - offset)
+		return false;
+	for (size_t n, done = 0; done < size; done += n) {
+		n = copy_piece(m, at + done, to != NULL ? to + done : NULL,
+			       from != NULL ? from + done : NULL, size - done);
+		if (n == 0)
+			return false;
+	}
+	return true;
 }
 
 bool shared_mem_read(struct shared_mem *m, uint64_t at, void *to, size_t size)
 {
-	char *next = to;
-
-	if (!is_in_range(at, size))
-		return false;
-	while (size > 0) {
-		struct piece p = {.to = next, .size = size};
-
-		if (!copy_piece(m, at, &p))
-			return false;
-		at += p.size;
-		next += p.size;
-		size -= p.size;
-	}
-	return true;
+	return copy(m, at, to, NULL, size);
 }
 
 bool shared_mem_write(struct shared_mem *m, uint64_t at, const void *from, size_t size)
 {
-	const char *next = from;
-
-	if (!is_in_range(at, size))
-		return false;
-	while (size > 0) {
-		struct piece p = {.from = next, .size = size};
-
-		if (!copy_piece(m, at, &p))
-			return false;
-		at += p.size;
-		next += p.size;
-		size -= p.size;
-	}
-	return true;
+	return copy(m, at, NULL, from, size);
 }
 
 enum status shared_mem_map_file(struct shared_mem *m, gpa_t at, hpa_t from, uint64_t size)
@@ -137,18 +105,6 @@ enum status shared_mem_set_mmio(struct shared_mem *m, gpa_t at, uint64_t size)
 	s = ept_map_mmio(&m->ept, at, size);
 	spin_unlock(&m->lock);
 	return s;
-}
-
-bool shared_mem_is_mapped(struct shared_mem *m, gpa_t at)
-{
-	enum page_level level;
-	hpa_t page;
-	bool found;
-
-	spin_lock(&m->lock);
-	found = ept_lookup(&m->ept, at, &page, &level);
-	spin_unlock(&m->lock);
-	return found;
 }
 
 /* A zeroed frame of `level` at `at`; STATUS_EXISTS when smaller pages are there already. */
@@ -182,6 +138,8 @@ static uint64_t mapped_size(struct shared_mem *m, gpa_t at)
 	spin_unlock(&m->lock);
 	return found ? level_size(level) : 0;
 }
+
+bool shared_mem_is_mapped(struct shared_mem *m, gpa_t at) { return mapped_size(m, at) != 0; }
 
 /* Backs or skips the page at `at`; *step is how far that reaches. */
 static enum status populate_step(struct shared_mem *m, gpa_t at, uint64_t left, uint64_t *step)
@@ -304,6 +262,7 @@ void shared_mem_destroy(struct shared_mem *m)
 		return;
 	oncpu_each(invept_this_cpu, NULL);
 	ept_destroy(&m->ept);
+	atomic_store(&m->bytes, 0);
 	heap_free(m->doomed);
 	m->doomed = NULL;
 }

@@ -26,12 +26,12 @@ struct shared_mem {
 	hpa_t *doomed; /* unmapped frames until no CPU can reach them; the converter's */
 };
 
-/* *m zeroed. On failure nothing is held. */
+/* *m zeroed. After a failure, too, shared_mem_destroy() frees what there is. */
 MUST_CHECK enum status shared_mem_init(struct shared_mem *m);
 
 /*
- * Frees the EPT; no vCPU may run any more, and the caller has unmapped the RAM. Does
- * nothing if shared_mem_init() failed or was not called.
+ * Frees the EPT and the RAM in it; no vCPU may run any more. Does nothing if
+ * shared_mem_init() was not called, or the second time.
  */
 void shared_mem_destroy(struct shared_mem *m);
 

@@ -8,7 +8,6 @@
 #include "mm/frame.h"
 #include "vm/background.h"
 #include "vm/console.h"
-#include "vm/convert.h"
 #include "vm/cpu_queue.h"
 #include "vm/registry.h"
 
@@ -33,8 +32,6 @@ static void release_shared(struct vm *vm)
 	spin_lock(&vm->device_lock);
 	virtio_pci_stop(&vm->console.virtio);
 	spin_unlock(&vm->device_lock);
-	if (vm->shared.doomed != NULL)
-		convert_release_all(vm);
 	shared_mem_destroy(&vm->shared);
 	if (vm->posted_page.raw != 0)
 		frame_free(vm->posted_page, PAGE_SIZE);

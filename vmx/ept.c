@@ -171,13 +171,15 @@ bool ept_lookup(const struct ept *ept, gpa_t at, hpa_t *page, enum page_level *l
 
 static void table_destroy(struct ept *ept, hpa_t table, enum page_level level)
 {
-	if (level > LEVEL_4K)
-		for (unsigned i = 0; i < ENTRIES; i++) {
-			uint64_t e = read(&table_at(table)[i]);
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		uint64_t e = read(&table_at(table)[i]);
+		hpa_t to = hpa(e & EPT_ADDR_MASK);
 
-			if (is_present(e) && !is_leaf(e, level))
-				table_destroy(ept, hpa(e & EPT_ADDR_MASK), level - 1);
-		}
+		if (is_leaf(e, level) && frame_owner_of(to) == FRAME_SHARED)
+			frame_free(to, level_size(level));
+		else if (is_present(e) && !is_leaf(e, level))
+			table_destroy(ept, to, level - 1);
+	}
 	frame_free(table, PAGE_SIZE);
 	ept->table_count--;
 }

@@ -56,7 +56,10 @@ MUST_CHECK enum status ept_unmap(struct ept *ept, gpa_t at, hpa_t *was, enum pag
 /* The present page that covers `at`: its first frame and level. False when none. */
 bool ept_lookup(const struct ept *ept, gpa_t at, hpa_t *page, enum page_level *level);
 
-/* Frees every table; what they mapped stays the caller's. No CPU may use the EPT any more. */
+/*
+ * Frees every table, and of what they mapped the frames of FRAME_SHARED; others stay the
+ * caller's. After INVEPT on every CPU that ran the guest, which runs no more.
+ */
 void ept_destroy(struct ept *ept);
 
 /* INVEPT of all contexts on this CPU. Needs VMX operation. */

@@ -168,9 +168,11 @@ static void create(void)
 
 static void destroy(void)
 {
-	convert_release_all(vm);
-	FUZZ_CHECK(atomic_load(&vm->shared.bytes) == 0);
+	uint64_t bytes[FRAME_OWNER_COUNT];
+
 	shared_mem_destroy(&vm->shared);
+	frame_account(bytes);
+	FUZZ_CHECK(bytes[FRAME_SHARED] == 0);
 	gpa_map_destroy(&vm->td.map);
 	for (unsigned i = 0; i < VCPUS; i++)
 		heap_free(vm->vcpus[i]);

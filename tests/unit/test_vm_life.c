@@ -427,6 +427,40 @@ TEST(vm_map_gpa_accepts_what_is_no_ram)
 	EXPECT_EQ(steps[1].answer[0], TDVMCALL_SUCCESS);
 }
 
+TEST(vm_map_gpa_stops_where_ram_ends_and_goes_on_behind_it)
+{
+	STEPS({.r11 = TDVMCALL_MAP_GPA,
+	       .r12 = (GUEST_MEMORY - SIZE_2M) | SHARED,
+	       .r13 = SIZE_1G},
+	      {.r11 = TDVMCALL_MAP_GPA,
+	       .r12 = GUEST_MEMORY | SHARED,
+	       .r13 = SIZE_1G - SIZE_2M});
+
+	guest_machine();
+	guest_start(steps, count);
+	guest_rounds(3);
+	EXPECT_EQ(steps[0].answer[0], TDVMCALL_RETRY);
+	EXPECT_EQ(steps[0].answer[1], GUEST_MEMORY | SHARED);
+	EXPECT_EQ(steps[1].answer[0], TDVMCALL_SUCCESS);
+	EXPECT_EQ(atomic_load(&registry_first()->shared.bytes), SIZE_2M);
+}
+
+TEST(vm_shared_memory_that_finds_no_frame_for_its_ept_holds_nothing)
+{
+	static struct shared_mem m;
+	size_t heap;
+	hpa_t frame;
+
+	guest_machine();
+	heap = heap_used();
+	while (frame_alloc(LEVEL_4K, FRAME_HOST, &frame) == STATUS_OK)
+		continue;
+	EXPECT_EQ(shared_mem_init(&m), STATUS_NO_MEMORY);
+	shared_mem_destroy(&m);
+	shared_mem_destroy(&m);
+	EXPECT_EQ(heap_used(), heap);
+}
+
 TEST(vm_shared_access_without_map_gpa_converts_that_page)
 {
 	STEPS({.exit = EXIT_EPT_VIOLATION, .gpa = 0x7000 | SHARED}, {.r11 = EXIT_CPUID});
