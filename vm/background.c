@@ -15,47 +15,11 @@
 /* Between two looks at the clock; each is a SEAMCALL that writes a page's lines back. */
 #define WRITE_BACK_PAGES 16U
 
-/*
- * Who wants to work counts himself among the users first and then looks for the TD; who takes
- * it away clears the slot first and then waits for the users: one of them sees the other.
- */
-static struct {
-	_Atomic(struct vm *) vm;
-	atomic_uint users;
-} slots[VM_MAX];
-
-void background_add(struct vm *vm)
-{
-	unsigned i = 0;
-
-	while (atomic_load(&slots[i].vm) != NULL)
-		i++;
-	atomic_store(&slots[i].vm, vm);
-}
-
-static void wait_for_users(unsigned i)
-{
-	while (atomic_load(&slots[i].users) != 0) {
-		oncpu_drain();
-		hw_pause();
-	}
-}
-
 void background_settle(struct vm *vm)
 {
-	for (unsigned i = 0; i < VM_MAX; i++) {
-		if (atomic_load(&slots[i].vm) == vm)
-			wait_for_users(i);
-	}
-}
-
-void background_remove(struct vm *vm)
-{
-	for (unsigned i = 0; i < VM_MAX; i++) {
-		if (atomic_load(&slots[i].vm) != vm)
-			continue;
-		atomic_store(&slots[i].vm, NULL);
-		wait_for_users(i);
+	while (atomic_load(&vm->users) != 0) {
+		oncpu_drain();
+		hw_pause();
 	}
 }
 
@@ -132,18 +96,12 @@ static bool flush_ahead(uint64_t tsc)
 
 bool background_work_until(uint64_t tsc)
 {
-	for (unsigned i = 0; i < VM_MAX; i++) {
-		struct vm *vm;
-		bool is_busy;
+	struct vm *vm = registry_hold_next(NULL);
 
-		if (atomic_load_explicit(&slots[i].vm, memory_order_relaxed) == NULL)
-			continue;
-		atomic_fetch_add(&slots[i].users, 1);
-		vm = atomic_load(&slots[i].vm);
-		is_busy = vm != NULL && work_for(vm, tsc);
-		atomic_fetch_sub(&slots[i].users, 1);
-		if (is_busy)
-			return true;
-	}
-	return flush_ahead(tsc);
+	while (vm != NULL && !work_for(vm, tsc))
+		vm = registry_hold_next(vm);
+	if (vm == NULL)
+		return flush_ahead(tsc);
+	registry_release(vm);
+	return true;
 }

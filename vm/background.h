@@ -10,12 +10,6 @@
 
 #include "vm/object.h"
 
-/* BSP: idle CPUs may work for the TD from now on. */
-void background_add(struct vm *vm);
-
-/* BSP: nobody works for it any more, nor will. Waits for those who do. */
-void background_remove(struct vm *vm);
-
 /* BSP: waits for those who work for it; with its gate stopped nobody begins to write back. */
 void background_settle(struct vm *vm);
 

@@ -82,9 +82,6 @@ static enum status check_resources(const struct td_config *c, struct vm_error *w
 			       module->refusal);
 	if (registry_find(c->name) != NULL)
 		return explain(why, STATUS_EXISTS, "'%s' exists: destroy it first", c->name);
-	if (registry_count() >= VM_MAX)
-		return explain(why, STATUS_NO_MEMORY, "%s: there are %u TDs already, the most",
-			       c->name, VM_MAX);
 	if (tdx_keyid_free_count() == 0)
 		return explain(why, STATUS_NO_KEYID,
 			       "%s: no KeyID is left: all %u are in use, expected one free",

@@ -83,7 +83,8 @@ enum teardown_stage {
 };
 
 struct vm {
-	struct vm *next; /* BSP's list */
+	struct vm *next;   /* vm/registry.h */
+	atomic_uint users; /* idle CPUs that work for it or look whether they could */
 	struct td_config config;
 	struct td td;
 	struct vclock clock;

@@ -8,6 +8,8 @@
 #include "vm/background.h"
 #include "vm/console.h"
 
+/* Held to change the links and by who is not the BSP to follow them. */
+static struct spinlock lock;
 static struct vm *first;
 
 struct vm *registry_first(void) { return first; }
@@ -21,24 +23,33 @@ struct vm *registry_find(const char *name)
 	return NULL;
 }
 
-unsigned registry_count(void)
-{
-	unsigned n = 0;
-
-	for (const struct vm *vm = first; vm != NULL; vm = vm->next)
-		n++;
-	return n;
-}
-
 void registry_add(struct vm *vm)
 {
 	struct vm **link = &first;
 
 	while (*link != NULL)
 		link = &(*link)->next;
+	spin_lock(&lock);
 	*link = vm;
-	background_add(vm);
+	spin_unlock(&lock);
 }
+
+/* The one before is let go last: until then the BSP frees neither it nor what follows it. */
+struct vm *registry_hold_next(struct vm *vm)
+{
+	struct vm *next;
+
+	spin_lock(&lock);
+	next = vm != NULL ? vm->next : first;
+	if (next != NULL)
+		atomic_fetch_add(&next->users, 1);
+	spin_unlock(&lock);
+	if (vm != NULL)
+		registry_release(vm);
+	return next;
+}
+
+void registry_release(struct vm *vm) { atomic_fetch_sub(&vm->users, 1); }
 
 void vm_free(struct vm *vm)
 {
@@ -58,8 +69,10 @@ void registry_free_dead(void)
 			link = &vm->next;
 			continue;
 		}
+		spin_lock(&lock);
 		*link = vm->next;
-		background_remove(vm);
+		spin_unlock(&lock);
+		background_settle(vm);
 		console_forget(vm);
 		vm_free(vm);
 	}

@@ -13,17 +13,18 @@
 
 #define ROUNDS_FAULTY  12U
 #define ROUNDS_HEALTHY 24U
+#define TDS_MAX        8U
 
 static struct check_stock before;
 static bool is_watched; /* the end of web was looked at */
 
 static void check_all_alive(void)
 {
-	struct td *tds[VM_MAX];
+	struct td *tds[TDS_MAX];
 	unsigned count = 0;
 
 	for (struct vm *vm = registry_first(); vm != NULL; vm = vm->next)
-		if (vm->td.sept.root)
+		if (vm->td.sept.root && count < TDS_MAX)
 			tds[count++] = &vm->td;
 	check_alive(tds, count);
 }

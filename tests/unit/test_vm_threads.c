@@ -10,6 +10,7 @@
 #include "tests/hosted/mirror_check.h"
 #include "tests/unit/test.h"
 #include "tests/unit/vm_guest.h"
+#include "vm/background.h"
 #include "vm/convert.h"
 #include "vm/registry.h"
 
@@ -85,4 +86,35 @@ TEST_WITH_THREADS(vm_threads_that_convert_overlapping_ranges_leave_what_one_orde
 	check_page(FIRST - SIZE_4K, true);
 	check_page(SECOND + SIZE, true);
 	mirror_check(&vm->td);
+}
+
+static atomic_bool is_over;
+
+static void *work_in_background(void *arg)
+{
+	(void)fake_set_this_cpu(1);
+	while (!atomic_load(&is_over))
+		(void)background_work_until(0);
+	return arg;
+}
+
+TEST_WITH_THREADS(vm_threads_that_work_in_the_background_meet_no_td_that_is_freed)
+{
+	struct vm_error why = {""};
+	uint64_t free_bytes;
+	pthread_t worker;
+
+	guest_machine();
+	free_bytes = guest_free_bytes();
+	if (pthread_create(&worker, NULL, work_in_background, NULL))
+		abort();
+	for (unsigned i = 0; i < 8; i++) {
+		guest_create(NULL, 0);
+		EXPECT_EQ(vm_destroy("web", &why), STATUS_OK);
+		vm_finish_reclaim();
+		EXPECT_TRUE(registry_first() == NULL);
+	}
+	atomic_store(&is_over, true);
+	(void)pthread_join(worker, NULL);
+	EXPECT_EQ(guest_free_bytes(), free_bytes);
 }
