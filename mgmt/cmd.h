@@ -28,13 +28,8 @@ struct cmd_ops {
 	void (*vm_shutdown_all)(void);
 	void (*vm_each)(void (*emit)(void *ctx, const struct vm_info *info), void *ctx);
 	enum status (*vm_get)(const char *name, struct vm_info *out);
-	enum status (*vm_exits_each)(const char *name,
-				     void (*emit)(void *ctx, const char *reason,
-						  uint64_t count),
-				     void *ctx);
-	enum status (*vm_vcpus_each)(const char *name,
-				     void (*emit)(void *ctx, const struct vcpu_info *info),
-				     void *ctx);
+	void (*vm_vcpus_each)(const char *name,
+			      void (*emit)(void *ctx, const struct vcpu_info *info), void *ctx);
 	struct td *(*vm_td)(const char *name);
 	enum status (*vm_console_attach)(const char *name, vm_console_fn emit);
 	bool (*vm_console_input)(const char *bytes, size_t length);

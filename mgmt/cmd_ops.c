@@ -10,7 +10,6 @@ const struct cmd_ops cmd_ops_machine = {
 	.vm_shutdown_all = vm_shutdown_all,
 	.vm_each = vm_each,
 	.vm_get = vm_get,
-	.vm_exits_each = vm_exits_each,
 	.vm_vcpus_each = vm_vcpus_each,
 	.vm_td = vm_td,
 	.vm_console_attach = vm_console_attach,

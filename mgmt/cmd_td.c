@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/string.h"
 #include "mgmt/cmd_table.h"
+#include "vm/explain.h"
 
 static const struct td_config *find_config(const struct cmd_session *s, const char *name)
 {
@@ -14,22 +15,24 @@ static const struct td_config *find_config(const struct cmd_session *s, const ch
 
 /* ---- Names ---- */
 
-/* "create: unknown TD 'x', expected one of: web db", or that none is configured. */
-static void explain_unknown(const struct cmd_session *s, const char *name, struct vm_error *why)
+/* "unknown TD 'x', expected one of: web db", or that none is configured. */
+static enum status explain_unknown(const struct cmd_session *s, const char *name,
+				   struct vm_error *why)
 {
-	int n;
+	size_t n;
 
-	if (s->config->td_count == 0) {
-		(void)format(why->text, sizeof(why->text),
-			     "unknown TD '%.32s', expected a [td NAME] of redoubt.cfg, which "
-			     "has none",
-			     name);
-		return;
+	if (s->config->td_count == 0)
+		return explain(why, STATUS_NOT_FOUND,
+			       "unknown TD '%.32s', expected a [td NAME] of redoubt.cfg, which "
+			       "has none",
+			       name);
+	(void)explain(why, STATUS_OK, "unknown TD '%.32s', expected one of:", name);
+	for (unsigned i = 0; i < s->config->td_count; i++) {
+		n = strlen(why->text);
+		(void)format(why->text + n, sizeof(why->text) - n, " %s",
+			     s->config->tds[i].name);
 	}
-	n = format(why->text, sizeof(why->text), "unknown TD '%.32s', expected one of:", name);
-	for (unsigned i = 0; i < s->config->td_count && (size_t)n < sizeof(why->text); i++)
-		n += format(why->text + n, sizeof(why->text) - (size_t)n, " %s",
-			    s->config->tds[i].name);
+	return STATUS_NOT_FOUND;
 }
 
 bool cmd_get_existing(struct cmd_session *s, const char *name, struct vm_info *info)
@@ -39,22 +42,14 @@ bool cmd_get_existing(struct cmd_session *s, const char *name, struct vm_info *i
 	if (s->ops->vm_get(name, info) == STATUS_OK)
 		return true;
 	if (find_config(s, name) != NULL)
-		(void)format(
-			why.text, sizeof(why.text),
+		(void)explain(
+			&why, STATUS_OK,
 			"TD '%s' is not created, expected 'create %s' or 'start %s' before",
 			name, name, name);
 	else
-		explain_unknown(s, name, &why);
+		(void)explain_unknown(s, name, &why);
 	cmd_print(s, "%s: %s\n", s->word, why.text);
 	return false;
-}
-
-/* Every failure has its line, also where vm/ left none. */
-static enum status explain(enum status st, struct vm_error *why)
-{
-	if (st != STATUS_OK && why->text[0] == '\0')
-		(void)string_copy(why->text, sizeof(why->text), status_name(st));
-	return st;
 }
 
 /* ---- Life ---- */
@@ -64,21 +59,16 @@ static enum status create_td(struct cmd_session *s, const char *name, struct vm_
 	const struct td_config *config = find_config(s, name);
 	struct vm_info info;
 
-	why->text[0] = '\0';
-	if (config == NULL) {
-		explain_unknown(s, name, why);
-		return STATUS_NOT_FOUND;
-	}
-	if (config->kernel[0] == '\0') {
-		(void)format(why->text, sizeof(why->text),
-			     "redoubt.cfg:%u: expected a line kernel = FILE in [td %s]",
-			     config->line, name);
-		return STATUS_BAD_ARG;
-	}
+	if (config == NULL)
+		return explain_unknown(s, name, why);
+	if (config->kernel[0] == '\0')
+		return explain(why, STATUS_BAD_ARG,
+			       "redoubt.cfg:%u: expected a line kernel = FILE in [td %s]",
+			       config->line, name);
 	/* Its name is free again only when the last page of the one before is. */
 	if (s->ops->vm_get(name, &info) == STATUS_OK && info.state == VM_DYING)
 		s->ops->vm_finish_reclaim();
-	return explain(s->ops->vm_create(config, why), why);
+	return s->ops->vm_create(config, why);
 }
 
 enum status cmd_start_td(struct cmd_session *s, const char *name, struct vm_error *why)
@@ -86,13 +76,12 @@ enum status cmd_start_td(struct cmd_session *s, const char *name, struct vm_erro
 	struct vm_info info;
 	enum status st = s->ops->vm_get(name, &info);
 
-	why->text[0] = '\0';
 	if (st != STATUS_OK || info.state == VM_DYING) {
 		st = create_td(s, name, why);
 		if (st != STATUS_OK)
 			return st;
 	}
-	return explain(s->ops->vm_start(name, why), why);
+	return s->ops->vm_start(name, why);
 }
 
 void cmd_create(struct cmd_session *s, const char *arg)
@@ -124,12 +113,12 @@ void cmd_start(struct cmd_session *s, const char *arg)
 
 void cmd_destroy(struct cmd_session *s, const char *arg)
 {
-	struct vm_error why = {.text = ""};
+	struct vm_error why;
 	struct vm_info info;
 
 	if (!cmd_get_existing(s, arg, &info))
 		return;
-	if (explain(s->ops->vm_destroy(arg, &why), &why) == STATUS_OK)
+	if (s->ops->vm_destroy(arg, &why) == STATUS_OK)
 		cmd_print(s, "%s destroyed: its KeyID is free, its memory follows\n", arg);
 	else
 		cmd_print(s, "destroy: %s\n", why.text);
@@ -239,17 +228,8 @@ void cmd_td_info(struct cmd_session *s, const char *arg)
 	cmd_record_end(s);
 }
 
-struct exits_context {
-	struct cmd_session *session;
-	uint64_t total;
-};
-
-static void exits_row(void *ctx, const char *reason, uint64_t count)
+static void exits_row(struct cmd_session *s, const char *reason, uint64_t count)
 {
-	struct exits_context *c = ctx;
-	struct cmd_session *s = c->session;
-
-	c->total += count;
 	cmd_row_begin(s);
 	cmd_record_text(s, "reason", reason);
 	cmd_record_number(s, "count", count);
@@ -258,17 +238,16 @@ static void exits_row(void *ctx, const char *reason, uint64_t count)
 
 void cmd_exits(struct cmd_session *s, const char *arg)
 {
-	struct exits_context c = {.session = s};
 	struct vm_info info;
-	enum status st;
 
 	if (!cmd_get_existing(s, arg, &info))
 		return;
-	st = s->ops->vm_exits_each(arg, exits_row, &c);
-	if (st != STATUS_OK)
-		cmd_print(s, "exits: %s: %s\n", arg, status_name(st));
-	else if (!s->json)
-		exits_row(&c, "total", c.total);
+	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
+		if (info.exits_by_kind[i] != 0)
+			exits_row(s, exit_kind_name((enum exit_kind)i), info.exits_by_kind[i]);
+	}
+	if (!s->json)
+		exits_row(s, "total", info.exits);
 }
 
 static void vcpu_row(void *ctx, const struct vcpu_info *info)
@@ -286,13 +265,10 @@ static void vcpu_row(void *ctx, const struct vcpu_info *info)
 void cmd_vcpu_list(struct cmd_session *s, const char *arg)
 {
 	struct vm_info info;
-	enum status st;
 
 	if (!cmd_get_existing(s, arg, &info))
 		return;
 	if (!s->json)
 		cmd_print(s, "%12s %12s %12s %s\n", "VCPU", "CPU", "EXITS", "STATE");
-	st = s->ops->vm_vcpus_each(arg, vcpu_row, s);
-	if (st != STATUS_OK)
-		cmd_print(s, "vcpu-list: %s: %s\n", arg, status_name(st));
+	s->ops->vm_vcpus_each(arg, vcpu_row, s);
 }

