@@ -91,13 +91,7 @@ static uint64_t run_timers(struct cpu_state *c, uint64_t now)
 	uint64_t next = 0;
 
 	for (struct vcpu *v = c->vcpus; v != NULL; v = v->next) {
-		int vector;
-
-		if (v->apic.deadline != 0 && v->apic.deadline <= now) {
-			vector = vlapic_timer_expired(&v->apic, now);
-			if (vector >= 0)
-				vcpu_post_interrupt(v, (uint8_t)vector);
-		}
+		vcpu_run_timer(v, now);
 		if (v->apic.deadline != 0 && (next == 0 || v->apic.deadline < next))
 			next = v->apic.deadline;
 	}

@@ -15,12 +15,6 @@
 /* VM-exit interruption information (R9): type in 10:8, 2 = NMI. */
 #define INTERRUPTION_TYPE_NMI 2U
 
-static enum exit_action count(struct vcpu *v, enum exit_kind kind, enum exit_action action)
-{
-	v->exits[kind]++;
-	return action;
-}
-
 const char *exit_kind_name(enum exit_kind k)
 {
 	static const char *const names[] = {
@@ -137,22 +131,22 @@ static enum exit_action dispatch(struct vcpu *v, tdx_status_t s)
 	case EXIT_TDCALL:
 		return vcpu_handle_tdvmcall(v);
 	case EXIT_EXTERNAL_INTERRUPT:
-		return count(v, EXIT_KIND_INTERRUPT, EXIT_LEAVE);
+		return vcpu_count_exit(v, EXIT_KIND_INTERRUPT, EXIT_LEAVE);
 	case EXIT_EXCEPTION_NMI:
-		return count(v, EXIT_KIND_NMI, exception_or_nmi(v, s));
+		return vcpu_count_exit(v, EXIT_KIND_NMI, exception_or_nmi(v, s));
 	case EXIT_EPT_VIOLATION:
 		return ept_violation(v);
 	case EXIT_EPT_MISCONFIG:
-		return count(v, EXIT_KIND_OTHER, crash(v, s, "EPT misconfiguration"));
+		return vcpu_count_exit(v, EXIT_KIND_OTHER, crash(v, s, "EPT misconfiguration"));
 	case EXIT_TRIPLE_FAULT:
-		return count(v, EXIT_KIND_TRIPLE_FAULT, triple_fault(v));
+		return vcpu_count_exit(v, EXIT_KIND_TRIPLE_FAULT, triple_fault(v));
 	case EXIT_INIT:
 	case EXIT_OTHER_SMI:
 	case EXIT_BUS_LOCK:
 	case EXIT_NOTIFY:
-		return count(v, EXIT_KIND_OTHER, EXIT_LEAVE);
+		return vcpu_count_exit(v, EXIT_KIND_OTHER, EXIT_LEAVE);
 	default:
-		return count(v, EXIT_KIND_OTHER, crash(v, s, "unexpected exit"));
+		return vcpu_count_exit(v, EXIT_KIND_OTHER, crash(v, s, "unexpected exit"));
 	}
 }
 
@@ -166,19 +160,19 @@ static enum exit_action did_not_run(struct vcpu *v, tdx_status_t s)
 	case TDX_HOST_PRIORITY_BUSY_TIMEOUT:
 	case TDX_INTERRUPTED_RESUMABLE:
 	case TDX_INTERRUPTED_RESTARTABLE:
-		return count(v, EXIT_KIND_BUSY, EXIT_LEAVE);
+		return vcpu_count_exit(v, EXIT_KIND_BUSY, EXIT_LEAVE);
 	case TDX_NON_RECOVERABLE_VCPU:
 		if ((s.raw & REASON_MASK) == EXIT_TRIPLE_FAULT)
-			return count(v, EXIT_KIND_TRIPLE_FAULT, triple_fault(v));
-		return count(v, EXIT_KIND_OTHER, crash(v, s, "the vCPU is lost"));
+			return vcpu_count_exit(v, EXIT_KIND_TRIPLE_FAULT, triple_fault(v));
+		return vcpu_count_exit(v, EXIT_KIND_OTHER, crash(v, s, "the vCPU is lost"));
 	case TDX_NON_RECOVERABLE_TD:
 	case TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE:
 	case TDX_NON_RECOVERABLE_TD_CORRUPTED_MD:
 	case TDX_NON_RECOVERABLE_TD_WRONG_APIC_MODE:
 	case TDX_TD_FATAL:
-		return count(v, EXIT_KIND_OTHER, crash(v, s, "the TD is lost"));
+		return vcpu_count_exit(v, EXIT_KIND_OTHER, crash(v, s, "the TD is lost"));
 	default:
-		return count(v, EXIT_KIND_OTHER, crash(v, s, "the TD cannot run"));
+		return vcpu_count_exit(v, EXIT_KIND_OTHER, crash(v, s, "the TD cannot run"));
 	}
 }
 

@@ -93,13 +93,7 @@ static enum exit_action rdmsr(struct vcpu *v)
 /* A deadline that is past already fires here, without the detour over the host's timer. */
 static void timer_changed(struct vcpu *v, uint64_t now)
 {
-	int vector;
-
-	if (v->apic.deadline != 0 && v->apic.deadline <= now) {
-		vector = vlapic_timer_expired(&v->apic, now);
-		if (vector >= 0)
-			vcpu_post_interrupt(v, (uint8_t)vector);
-	}
+	vcpu_run_timer(v, now);
 	if (v->apic.deadline != 0)
 		cpu_queue_want_timer(v->apic.deadline);
 }
@@ -247,47 +241,35 @@ static enum exit_action standard_call(struct vcpu *v)
 {
 	switch (v->regs.r11) {
 	case EXIT_CPUID:
-		v->exits[EXIT_KIND_CPUID]++;
-		return cpuid(v);
+		return vcpu_count_exit(v, EXIT_KIND_CPUID, cpuid(v));
 	case EXIT_HLT:
-		v->exits[EXIT_KIND_HLT]++;
-		return hlt(v);
+		return vcpu_count_exit(v, EXIT_KIND_HLT, hlt(v));
 	case EXIT_IO:
-		v->exits[EXIT_KIND_IO]++;
-		return io(v);
+		return vcpu_count_exit(v, EXIT_KIND_IO, io(v));
 	case EXIT_RDMSR:
-		v->exits[EXIT_KIND_RDMSR]++;
-		return rdmsr(v);
+		return vcpu_count_exit(v, EXIT_KIND_RDMSR, rdmsr(v));
 	case EXIT_WRMSR:
-		v->exits[EXIT_KIND_WRMSR]++;
-		return wrmsr(v);
+		return vcpu_count_exit(v, EXIT_KIND_WRMSR, wrmsr(v));
 	case EXIT_EPT_VIOLATION:
-		v->exits[EXIT_KIND_MMIO]++;
-		return mmio(v);
+		return vcpu_count_exit(v, EXIT_KIND_MMIO, mmio(v));
 	case EXIT_WBINVD: /* every device here is the host itself, and coherent */
-		v->exits[EXIT_KIND_WBINVD]++;
-		return answer(v, TDVMCALL_SUCCESS);
+		return vcpu_count_exit(v, EXIT_KIND_WBINVD, answer(v, TDVMCALL_SUCCESS));
 	case TDVMCALL_GET_TD_VM_CALL_INFO:
-		v->exits[EXIT_KIND_GET_INFO]++;
-		return get_info(v);
+		return vcpu_count_exit(v, EXIT_KIND_GET_INFO, get_info(v));
 	case TDVMCALL_MAP_GPA:
-		v->exits[EXIT_KIND_MAP_GPA]++;
-		return map_gpa(v);
+		return vcpu_count_exit(v, EXIT_KIND_MAP_GPA, map_gpa(v));
 	case TDVMCALL_GET_QUOTE:
-		v->exits[EXIT_KIND_GET_QUOTE]++;
-		return get_quote(v);
+		return vcpu_count_exit(v, EXIT_KIND_GET_QUOTE, get_quote(v));
 	case TDVMCALL_REPORT_FATAL_ERROR:
-		v->exits[EXIT_KIND_FATAL_ERROR]++;
-		return report_fatal_error(v);
+		return vcpu_count_exit(v, EXIT_KIND_FATAL_ERROR, report_fatal_error(v));
 	case TDVMCALL_SETUP_EVENT_NOTIFY:
-		v->exits[EXIT_KIND_EVENT_NOTIFY]++;
-		return setup_event_notify(v);
+		return vcpu_count_exit(v, EXIT_KIND_EVENT_NOTIFY, setup_event_notify(v));
 	case TDVMCALL_SERVICE: /* optional, and there is no service to ask */
-		v->exits[EXIT_KIND_SERVICE]++;
-		return answer(v, TDVMCALL_SUBFUNC_UNSUPPORTED);
+		return vcpu_count_exit(v, EXIT_KIND_SERVICE,
+				       answer(v, TDVMCALL_SUBFUNC_UNSUPPORTED));
 	default:
-		v->exits[EXIT_KIND_UNKNOWN_CALL]++;
-		return answer(v, TDVMCALL_SUBFUNC_UNSUPPORTED);
+		return vcpu_count_exit(v, EXIT_KIND_UNKNOWN_CALL,
+				       answer(v, TDVMCALL_SUBFUNC_UNSUPPORTED));
 	}
 }
 
@@ -295,6 +277,5 @@ enum exit_action vcpu_handle_tdvmcall(struct vcpu *v)
 {
 	if (v->regs.r10 == 0)
 		return standard_call(v);
-	v->exits[EXIT_KIND_VENDOR]++;
-	return answer(v, (uint64_t)(int64_t)KVM_ENOSYS);
+	return vcpu_count_exit(v, EXIT_KIND_VENDOR, answer(v, (uint64_t)(int64_t)KVM_ENOSYS));
 }

@@ -48,6 +48,17 @@ void vcpu_post_interrupt(struct vcpu *v, uint8_t vector)
 		hw_send_ipi(v->cpu, VECTOR_POSTED_NOTIFY);
 }
 
+void vcpu_run_timer(struct vcpu *v, uint64_t now)
+{
+	int vector;
+
+	if (v->apic.deadline == 0 || v->apic.deadline > now)
+		return;
+	vector = vlapic_timer_expired(&v->apic, now);
+	if (vector >= 0)
+		vcpu_post_interrupt(v, (uint8_t)vector);
+}
+
 void vcpu_post_nmi(struct vcpu *v)
 {
 	atomic_store(&v->nmi_wanted, true);

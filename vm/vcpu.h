@@ -9,6 +9,9 @@
 /* Posts `vector` (16..255): into the running guest, or wakes the vCPU. */
 void vcpu_post_interrupt(struct vcpu *v, uint8_t vector);
 
+/* Posts the interrupt of its LAPIC timer if that is due at `now`; on the vCPU's own CPU. */
+void vcpu_run_timer(struct vcpu *v, uint64_t now);
+
 /* Asks for an NMI; its CPU injects it before the next entry. */
 void vcpu_post_nmi(struct vcpu *v);
 
