@@ -56,7 +56,7 @@ static bool take_output(struct virtio_console *con, uint64_t at, uint32_t length
 
 /*
  * All of one chain goes into the ring. Linux sends at most a page at a time, for which
- * pump_output() keeps room while somebody reads; of a longer one the ring keeps the end.
+ * can_pump() keeps room while somebody reads; of a longer one the ring keeps the end.
  */
 static enum virtq_result take_chain(struct virtio_console *con, struct virtq *q,
 				    struct virtq_chain *chain)
@@ -72,41 +72,7 @@ static enum virtq_result take_chain(struct virtio_console *con, struct virtq *q,
 		if (!take_output(con, d.addr, d.len))
 			return VIRTQ_BROKEN;
 	}
-	return r == VIRTQ_END ? VIRTQ_OK : VIRTQ_BROKEN;
-}
-
-/*
- * Serves the transmit queue. Each call takes at most twice the queue's size, so that
- * another vCPU that refills it cannot hold the host here; the same goes for input. With a
- * reader attached, chains wait until the ring is half empty.
- */
-static void pump_output(struct virtio_console *con)
-{
-	struct virtio_device *dev = &con->virtio;
-	struct virtq *q = &dev->queue[VIRTIO_CONSOLE_TX];
-	enum virtq_result r = VIRTQ_END;
-	bool any = false;
-
-	if (!virtio_queue_is_live(dev, VIRTIO_CONSOLE_TX))
-		return;
-	for (unsigned i = 0; i < 2U * q->size; i++) {
-		struct virtq_chain chain;
-
-		if (con->is_read && ring_room(&con->out) < CONSOLE_OUT_SIZE / 2)
-			break;
-		r = virtq_pop(q, dev->mem, &chain);
-		if (r == VIRTQ_OK)
-			r = take_chain(con, q, &chain);
-		if (r == VIRTQ_OK)
-			r = virtq_push(q, dev->mem, &chain, 0);
-		if (r != VIRTQ_OK)
-			break;
-		any = true;
-	}
-	if (r == VIRTQ_BROKEN)
-		virtio_broken(dev);
-	else if (any)
-		virtio_interrupt(dev, VIRTIO_CONSOLE_TX);
+	return r == VIRTQ_END ? virtq_push(q, con->virtio.mem, chain, 0) : VIRTQ_BROKEN;
 }
 
 /* Moves waiting input into one descriptor; *written grows by what went in. */
@@ -140,42 +106,45 @@ static enum virtq_result fill_chain(struct virtio_console *con, struct virtq *q,
 		if ((d.flags & VIRTQ_DESC_F_WRITE) == 0 || !give_input(con, &d, &written))
 			return VIRTQ_BROKEN;
 	}
-	if (r != VIRTQ_END)
-		return VIRTQ_BROKEN;
-	return virtq_push(q, con->virtio.mem, chain, written);
+	return r == VIRTQ_END ? virtq_push(q, con->virtio.mem, chain, written) : VIRTQ_BROKEN;
 }
 
-static void pump_input(struct virtio_console *con)
+/* With a reader attached, output waits until its ring is half empty. */
+static bool can_pump(const struct virtio_console *con, unsigned index)
 {
-	struct virtio_device *dev = &con->virtio;
-	struct virtq *q = &dev->queue[VIRTIO_CONSOLE_RX];
-	enum virtq_result r = VIRTQ_END;
-	bool any = false;
+	if (index == VIRTIO_CONSOLE_RX)
+		return ring_used(&con->in) > 0;
+	return !con->is_read || ring_room(&con->out) >= CONSOLE_OUT_SIZE / 2;
+}
 
-	if (!virtio_queue_is_live(dev, VIRTIO_CONSOLE_RX))
+/*
+ * Serves a queue. Each call takes at most twice the queue's size, so that another vCPU that
+ * refills it cannot hold the host here.
+ */
+static void pump(struct virtio_device *dev, unsigned index)
+{
+	struct virtio_console *con = console_of(dev);
+	struct virtq *q = &dev->queue[index];
+	enum virtq_result r = VIRTQ_OK;
+	unsigned served = 0;
+
+	if (!virtio_queue_is_live(dev, index))
 		return;
-	for (unsigned i = 0; i < 2U * q->size && ring_used(&con->in) > 0; i++) {
+	while (served < 2U * q->size && can_pump(con, index)) {
 		struct virtq_chain chain;
 
 		r = virtq_pop(q, dev->mem, &chain);
 		if (r == VIRTQ_OK)
-			r = fill_chain(con, q, &chain);
+			r = index == VIRTIO_CONSOLE_RX ? fill_chain(con, q, &chain)
+						       : take_chain(con, q, &chain);
 		if (r != VIRTQ_OK)
 			break;
-		any = true;
+		served++;
 	}
 	if (r == VIRTQ_BROKEN)
 		virtio_broken(dev);
-	else if (any)
-		virtio_interrupt(dev, VIRTIO_CONSOLE_RX);
-}
-
-static void notify(struct virtio_device *dev, unsigned index)
-{
-	if (index == VIRTIO_CONSOLE_RX)
-		pump_input(console_of(dev));
-	else
-		pump_output(console_of(dev));
+	else if (served > 0)
+		virtio_interrupt(dev, index);
 }
 
 /* What was typed for the driver before is of no use to the next one. */
@@ -188,7 +157,7 @@ static void reset(struct virtio_device *dev)
 
 void virtio_console_init(struct virtio_console *con, uint32_t bar)
 {
-	static const struct virtio_ops ops = {.notify = notify, .reset = reset};
+	static const struct virtio_ops ops = {.notify = pump, .reset = reset};
 	static const struct virtio_identity id = {
 		.id = VIRTIO_ID_CONSOLE,
 		.class_base = CLASS_COMMUNICATION,
@@ -205,7 +174,7 @@ void virtio_console_init(struct virtio_console *con, uint32_t bar)
 void virtio_console_set_reader(struct virtio_console *con, bool is_read)
 {
 	con->is_read = is_read;
-	pump_output(con);
+	pump(&con->virtio, VIRTIO_CONSOLE_TX);
 }
 
 size_t virtio_console_read(struct virtio_console *con, char *to, size_t size)
@@ -213,7 +182,7 @@ size_t virtio_console_read(struct virtio_console *con, char *to, size_t size)
 	size_t n = ring_get(&con->out, to, size);
 
 	if (n > 0)
-		pump_output(con);
+		pump(&con->virtio, VIRTIO_CONSOLE_TX);
 	return n;
 }
 
@@ -224,7 +193,7 @@ bool virtio_console_type(struct virtio_console *con, const char *from, size_t si
 	if (size > ring_room(&con->in))
 		return false;
 	ring_put(&con->in, from, size);
-	pump_input(con);
+	pump(&con->virtio, VIRTIO_CONSOLE_RX);
 	return true;
 }
 

@@ -6,25 +6,20 @@ static bool read16(struct shared_mem *mem, uint64_t at, uint16_t *value)
 	return shared_mem_read(mem, at, value, sizeof(*value));
 }
 
-static bool avail_index(const struct virtq *q, struct shared_mem *mem, uint16_t *index)
-{
-	return read16(mem, q->avail + VIRTQ_RING_IDX, index);
-}
-
-enum virtq_result virtq_peek(const struct virtq *q, struct shared_mem *mem)
+/* Is a chain available? */
+static enum virtq_result peek(const struct virtq *q, struct shared_mem *mem)
 {
 	uint16_t index;
 
-	if (!avail_index(q, mem, &index))
-		return VIRTQ_BROKEN;
-	if ((uint16_t)(index - q->next_avail) > q->size)
+	if (!read16(mem, q->avail + VIRTQ_RING_IDX, &index) ||
+	    (uint16_t)(index - q->next_avail) > q->size)
 		return VIRTQ_BROKEN;
 	return index == q->next_avail ? VIRTQ_END : VIRTQ_OK;
 }
 
 enum virtq_result virtq_pop(struct virtq *q, struct shared_mem *mem, struct virtq_chain *chain)
 {
-	enum virtq_result r = virtq_peek(q, mem);
+	enum virtq_result r = peek(q, mem);
 	uint64_t slot = q->avail + VIRTQ_RING_ENTRIES + UINT64_C(2) * (q->next_avail % q->size);
 	uint16_t head;
 

@@ -40,9 +40,6 @@ enum virtq_result {
 MUST_CHECK enum virtq_result virtq_pop(struct virtq *q, struct shared_mem *mem,
 				       struct virtq_chain *chain);
 
-/* Is a chain available? */
-MUST_CHECK enum virtq_result virtq_peek(const struct virtq *q, struct shared_mem *mem);
-
 /* Fetches the chain's next descriptor into *desc. */
 MUST_CHECK enum virtq_result virtq_chain_next(const struct virtq *q, struct shared_mem *mem,
 					      struct virtq_chain *chain,
