@@ -37,47 +37,25 @@ static struct virtio_console *console_of(struct virtio_device *dev)
 	return (void *)((char *)dev - offsetof(struct virtio_console, virtio));
 }
 
-/* One descriptor's bytes, in pieces; false when they are not in shared memory. */
-static bool take_output(struct virtio_console *con, uint64_t at, uint32_t length)
+/* One descriptor's bytes, in pieces; *total grows by them. */
+static bool take_output(struct virtio_console *con, const struct virtq_desc *d, uint32_t *total)
 {
 	char piece[COPY_SIZE];
 
-	while (length > 0) {
-		uint32_t n = length < COPY_SIZE ? length : COPY_SIZE;
-
-		if (!shared_mem_read(con->virtio.mem, at, piece, n))
+	if (d->len > CHAIN_BYTES_MAX - *total)
+		return false;
+	for (uint32_t n, done = 0; done < d->len; done += n) {
+		n = d->len - done < COPY_SIZE ? d->len - done : COPY_SIZE;
+		if (!shared_mem_read(con->virtio.mem, d->addr + done, piece, n))
 			return false;
 		ring_put(&con->out, piece, n);
-		at += n;
-		length -= n;
 	}
+	*total += d->len;
 	return true;
 }
 
-/*
- * All of one chain goes into the ring. Linux sends at most a page at a time, for which
- * can_pump() keeps room while somebody reads; of a longer one the ring keeps the end.
- */
-static enum virtq_result take_chain(struct virtio_console *con, struct virtq *q,
-				    struct virtq_chain *chain)
-{
-	uint32_t total = 0;
-	struct virtq_desc d;
-	enum virtq_result r;
-
-	while ((r = virtq_chain_next(q, con->virtio.mem, chain, &d)) == VIRTQ_OK) {
-		if ((d.flags & VIRTQ_DESC_F_WRITE) != 0 || d.len > CHAIN_BYTES_MAX - total)
-			return VIRTQ_BROKEN;
-		total += d.len;
-		if (!take_output(con, d.addr, d.len))
-			return VIRTQ_BROKEN;
-	}
-	return r == VIRTQ_END ? virtq_push(q, con->virtio.mem, chain, 0) : VIRTQ_BROKEN;
-}
-
-/* Moves waiting input into one descriptor; *written grows by what went in. */
-static bool give_input(struct virtio_console *con, const struct virtq_desc *d,
-		       uint32_t *written)
+/* Moves waiting input into one descriptor; *total grows by what went in. */
+static bool give_input(struct virtio_console *con, const struct virtq_desc *d, uint32_t *total)
 {
 	uint64_t at = d->addr;
 	uint32_t room = d->len;
@@ -90,23 +68,31 @@ static bool give_input(struct virtio_console *con, const struct virtq_desc *d,
 			return false;
 		at += n;
 		room -= (uint32_t)n;
-		*written += (uint32_t)n;
+		*total += (uint32_t)n;
 	}
 	return true;
 }
 
-static enum virtq_result fill_chain(struct virtio_console *con, struct virtq *q,
-				    struct virtq_chain *chain)
+/*
+ * All output of one chain goes into the ring. Linux sends at most a page at a time, for which
+ * can_pump() keeps room while somebody reads; of a longer one the ring keeps the end.
+ */
+static enum virtq_result serve_chain(struct virtio_console *con, struct virtq *q,
+				     struct virtq_chain *chain, bool is_input)
 {
-	uint32_t written = 0;
+	uint32_t total = 0;
 	struct virtq_desc d;
 	enum virtq_result r;
 
 	while ((r = virtq_chain_next(q, con->virtio.mem, chain, &d)) == VIRTQ_OK) {
-		if ((d.flags & VIRTQ_DESC_F_WRITE) == 0 || !give_input(con, &d, &written))
+		if (((d.flags & VIRTQ_DESC_F_WRITE) != 0) != is_input)
+			return VIRTQ_BROKEN;
+		if (!(is_input ? give_input : take_output)(con, &d, &total))
 			return VIRTQ_BROKEN;
 	}
-	return r == VIRTQ_END ? virtq_push(q, con->virtio.mem, chain, written) : VIRTQ_BROKEN;
+	if (r != VIRTQ_END)
+		return VIRTQ_BROKEN;
+	return virtq_push(q, con->virtio.mem, chain, is_input ? total : 0);
 }
 
 /* With a reader attached, output waits until its ring is half empty. */
@@ -135,8 +121,7 @@ static void pump(struct virtio_device *dev, unsigned index)
 
 		r = virtq_pop(q, dev->mem, &chain);
 		if (r == VIRTQ_OK)
-			r = index == VIRTIO_CONSOLE_RX ? fill_chain(con, q, &chain)
-						       : take_chain(con, q, &chain);
+			r = serve_chain(con, q, &chain, index == VIRTIO_CONSOLE_RX);
 		if (r != VIRTQ_OK)
 			break;
 		served++;
