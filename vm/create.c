@@ -256,8 +256,7 @@ static enum status create(const struct td_config *config, const struct launch *l
 	s = build(vm, l, why);
 	if (s != STATUS_OK) {
 		vm->state = VM_DYING;
-		if (teardown_begin(vm) == STATUS_BUSY)
-			vm->state = VM_CRASHED;
+		(void)!teardown_begin(vm);
 		return s;
 	}
 	vm->create_seamcalls = tdx_seamcall_count() - seamcalls;

@@ -106,14 +106,6 @@ enum status launch_find(const struct td_config *config, struct launch *l, struct
 
 /* ---- Into the TD ---- */
 
-static enum status map_file(struct vm *vm, const struct tdboot_file *f, hpa_t from)
-{
-	if (f->length == 0)
-		return STATUS_OK;
-	return shared_mem_map_file(&vm->shared, gpa(f->gpa), from,
-				   align_up(f->length, PAGE_SIZE));
-}
-
 /* The command line gets a page of its own, as it is no file. */
 static enum status make_cmdline(struct vm *vm)
 {
@@ -123,7 +115,6 @@ static enum status make_cmdline(struct vm *vm)
 	STATIC_ASSERT(TD_CMDLINE_MAX <= PAGE_SIZE, "a command line fits one page");
 	if (s != STATUS_OK)
 		return s;
-	vm->cmdline_size = PAGE_SIZE;
 	memset(phys_ptr(vm->cmdline), 0, PAGE_SIZE);
 	memcpy(phys_ptr(vm->cmdline), vm->config.cmdline, length);
 	return STATUS_OK;
@@ -155,12 +146,19 @@ static void build_params(const struct vm *vm, const struct launch *l,
 static enum status map_files(struct vm *vm, const struct launch *l,
 			     const struct tdboot_params *params)
 {
-	enum status s = map_file(vm, &params->file[TDBOOT_KERNEL], l->kernel->base);
+	const hpa_t from[TDBOOT_FILE_COUNT] = {
+		[TDBOOT_KERNEL] = l->kernel->base,
+		[TDBOOT_INITRD] = l->initrd != NULL ? l->initrd->base : hpa(0),
+		[TDBOOT_CMDLINE] = vm->cmdline,
+	};
+	enum status s = STATUS_OK;
 
-	if (s == STATUS_OK && l->initrd != NULL)
-		s = map_file(vm, &params->file[TDBOOT_INITRD], l->initrd->base);
-	if (s == STATUS_OK)
-		s = map_file(vm, &params->file[TDBOOT_CMDLINE], vm->cmdline);
+	for (unsigned i = 0; i < TDBOOT_FILE_COUNT && s == STATUS_OK; i++) {
+		const struct tdboot_file *f = &params->file[i];
+
+		s = shared_mem_map_file(&vm->shared, gpa(f->gpa), from[i],
+					align_up(f->length, PAGE_SIZE));
+	}
 	return s;
 }
 

@@ -66,13 +66,13 @@ struct vcpu {
 
 /* Bits of vm->gate: nobody enters a TD whose gate is not 0. */
 #define GATE_STOP    UINT32_C(0x80000000) /* the TD ends or has not started */
+#define GATE_ENDED   UINT32_C(0x40000000) /* vm_end() was called */
 #define GATE_QUIESCE UINT32_C(1)          /* counted: conversions that need every vCPU out */
 
 /* Why and how a TD ended; the first to say so wins. */
 struct vm_end {
-	struct spinlock lock;
-	bool is_set;
-	enum vm_state state; /* VM_STOPPED or VM_CRASHED */
+	atomic_int
+		state; /* VM_STOPPED or VM_CRASHED, once the reason stands; else VM_CREATED */
 	char reason[VM_REASON_MAX];
 };
 
@@ -100,7 +100,6 @@ struct vm {
 	struct promote promote;
 	hpa_t posted_page; /* 0 = none */
 	hpa_t cmdline;     /* 0 = none */
-	uint64_t cmdline_size;
 	uint8_t mrtd[48];
 	bool has_mrtd;
 	uint64_t create_seamcalls;

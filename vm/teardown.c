@@ -36,7 +36,7 @@ static void release_shared(struct vm *vm)
 	if (vm->posted_page.raw != 0)
 		frame_free(vm->posted_page, PAGE_SIZE);
 	if (vm->cmdline.raw != 0)
-		frame_free(vm->cmdline, vm->cmdline_size);
+		frame_free(vm->cmdline, PAGE_SIZE);
 	vm->posted_page = hpa(0);
 	vm->cmdline = hpa(0);
 }
@@ -46,6 +46,8 @@ enum status teardown_begin(struct vm *vm)
 	enum status flushed;
 	enum status s;
 
+	if (atomic_load(&vm->teardown) != TEARDOWN_NONE)
+		return STATUS_OK;
 	atomic_fetch_or(&vm->gate, GATE_STOP);
 	background_settle(vm);
 	flushed = remove_vcpus(vm);
@@ -54,6 +56,7 @@ enum status teardown_begin(struct vm *vm)
 	if (s == STATUS_BUSY) {
 		log_error("%s: the module stays busy; its KeyID and pages wait",
 			  vm->config.name);
+		vm->state = VM_CRASHED;
 		return s;
 	}
 	if (s != STATUS_OK)
@@ -68,14 +71,11 @@ enum status teardown_begin(struct vm *vm)
 /* The state that people see follows what the TD's CPUs found. */
 static void end_if_ended(struct vm *vm)
 {
-	bool is_set;
+	int ended = atomic_load(&vm->end.state);
 
-	spin_lock(&vm->end.lock);
-	is_set = vm->end.is_set;
-	spin_unlock(&vm->end.lock);
-	if (!is_set || vm->state != VM_RUNNING)
+	if (ended == VM_CREATED || vm->state != VM_RUNNING)
 		return;
-	vm->state = vm->end.state;
+	vm->state = (enum vm_state)ended;
 	if (teardown_begin(vm) != STATUS_OK)
 		vm->state = VM_CRASHED;
 }

@@ -12,8 +12,9 @@ void teardown_bsp_work(void);
 
 /*
  * BSP: stops and flushes all vCPUs, gives back shared memory and the KeyID, leaves the
- * pages to idle CPUs (vm/background.h). Works at every stage of vm_create(). STATUS_BUSY:
- * nobody runs the TD any more, but the module did not let go of the KeyID; call again.
+ * pages to idle CPUs (vm/background.h). Works at every stage of vm_create(); does nothing if
+ * that was done. STATUS_BUSY: nobody runs the TD any more, it counts as crashed, but the module
+ * did not let go of the KeyID; call again.
  * STATUS_HW_FAULT when it refused: what it still holds is lost, counted as quarantined, and
  * logged.
  */

@@ -63,22 +63,14 @@ const char *vm_state_name(enum vm_state s)
 
 void vm_end(struct vm *vm, enum vm_state state, const char *fmt, ...)
 {
-	bool is_first;
 	va_list ap;
 
-	spin_lock(&vm->end.lock);
-	is_first = !vm->end.is_set;
-	if (is_first) {
-		va_start(ap, fmt);
-		(void)format_v(vm->end.reason, sizeof(vm->end.reason), fmt, ap);
-		va_end(ap);
-		vm->end.state = state;
-		vm->end.is_set = true;
-	}
-	spin_unlock(&vm->end.lock);
-	if (!is_first)
+	if ((atomic_fetch_or(&vm->gate, GATE_STOP | GATE_ENDED) & GATE_ENDED) != 0)
 		return;
-	atomic_fetch_or(&vm->gate, GATE_STOP);
+	va_start(ap, fmt);
+	(void)format_v(vm->end.reason, sizeof(vm->end.reason), fmt, ap);
+	va_end(ap);
+	atomic_store(&vm->end.state, state);
 	if (state == VM_CRASHED)
 		log_warn("%s crashed: %s", vm->config.name, vm->end.reason);
 	else
@@ -88,7 +80,7 @@ void vm_end(struct vm *vm, enum vm_state state, const char *fmt, ...)
 
 static enum status cannot_start(const struct vm *vm, struct vm_error *why)
 {
-	if (vm->end.is_set)
+	if (atomic_load(&vm->end.state) != VM_CREATED)
 		return explain(why, STATUS_BAD_STATE,
 			       "'%s' %s (%s), expected a created TD: destroy it first",
 			       vm->config.name, vm_state_name(vm->state), vm->end.reason);
@@ -136,22 +128,19 @@ enum status vm_start(const char *name, struct vm_error *why)
 enum status vm_destroy(const char *name, struct vm_error *why)
 {
 	struct vm *vm = registry_find(name);
-	enum status s = STATUS_OK;
+	enum status s;
 
 	if (vm == NULL)
 		return explain(why, STATUS_NOT_FOUND, "there is no TD '%s'", name);
 	if (vm->state == VM_DYING)
 		return explain(why, STATUS_BAD_STATE, "'%s' is being destroyed already", name);
 	vm->state = VM_DYING;
-	if (atomic_load(&vm->teardown) == TEARDOWN_NONE)
-		s = teardown_begin(vm);
-	if (s == STATUS_BUSY) {
-		vm->state = VM_CRASHED;
+	s = teardown_begin(vm);
+	if (s == STATUS_BUSY)
 		return explain(why, s,
 			       "'%s': the module stays busy, expected it to give the "
 			       "KeyID back: destroy it again",
 			       name);
-	}
 	if (s != STATUS_OK)
 		(void)explain(why, s, "'%s': the module did not give its KeyID back (see log)",
 			      name);
@@ -185,10 +174,8 @@ void vm_finish_reclaim(void) { finish_reclaim_until(UINT64_MAX); }
 void vm_shutdown_all(void)
 {
 	for (struct vm *vm = registry_first(); vm != NULL; vm = vm->next) {
-		if (atomic_load(&vm->teardown) == TEARDOWN_NONE &&
-		    teardown_begin(vm) != STATUS_OK)
-			log_error("%s: not torn down", vm->config.name);
 		vm->state = VM_DYING;
+		(void)!teardown_begin(vm); /* which logs what it cannot do */
 	}
 	finish_reclaim_until(timer_now_us() + SHUTDOWN_US_MAX);
 }
@@ -235,10 +222,8 @@ static void snapshot(struct vm *vm, struct vm_info *info)
 	};
 	(void)string_copy(info->name, sizeof(info->name), vm->config.name);
 	memcpy(info->mrtd, vm->mrtd, sizeof(info->mrtd));
-	spin_lock(&vm->end.lock);
-	if (vm->end.is_set)
+	if (atomic_load(&vm->end.state) != VM_CREATED)
 		(void)string_copy(info->reason, sizeof(info->reason), vm->end.reason);
-	spin_unlock(&vm->end.lock);
 	for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++) {
 		for (unsigned i = 0; i < vm->vcpu_count; i++)
 			info->exits_by_kind[kind] += vm->vcpus[i]->exits[kind];

@@ -29,12 +29,14 @@ static void check_all_alive(void)
 	check_alive(tds, count);
 }
 
+static bool has_ended(const struct vm *vm) { return atomic_load(&vm->end.state) != VM_CREATED; }
+
 /* Before the BSP's next turn tears it down. */
 static void watch(void)
 {
 	const struct vm *vm = guest_find("web");
 
-	if (is_watched || !vm || (!vm->end.is_set && !vm->td.is_dead))
+	if (is_watched || !vm || (!has_ended(vm) && !vm->td.is_dead))
 		return;
 	is_watched = true;
 	check_all_alive();
@@ -72,7 +74,7 @@ static bool live(unsigned rounds)
 	for (unsigned i = 0; i < rounds; i++) {
 		const struct vm *vm = guest_find("web");
 
-		if (!vm || vm->end.is_set || guest_is_done())
+		if (!vm || has_ended(vm) || guest_is_done())
 			break;
 		guest_round(watch);
 		wake("web");
@@ -84,7 +86,7 @@ static bool is_running(void)
 {
 	const struct vm *vm = guest_find("web");
 
-	return vm && vm->state == VM_RUNNING && !vm->end.is_set;
+	return vm && vm->state == VM_RUNNING && !has_ended(vm);
 }
 
 /* The fault is over: who was not ended by it has to get on. */

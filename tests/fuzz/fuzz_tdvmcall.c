@@ -129,7 +129,7 @@ void vm_end(struct vm *ended, enum vm_state state, const char *fmt, ...)
 	va_end(ap);
 	FUZZ_CHECK(state == VM_STOPPED || state == VM_CRASHED);
 	FUZZ_CHECK(strlen(ended->end.reason) > 0);
-	ended->end.is_set = true;
+	atomic_store(&ended->end.state, state);
 }
 
 static void deliver(void *ctx, uint64_t address, uint32_t data)
@@ -284,7 +284,8 @@ static void one_call(struct fuzz_input *in, struct vcpu *v)
 	before = v->regs;
 	if (vcpu_handle_exit(v, (tdx_status_t){EXIT_TDCALL}) == EXIT_RESUME)
 		FUZZ_CHECK(atomic_load(&v->run) == VCPU_RUNNABLE);
-	if (before.r10 == 0 && before.r11 == TDVMCALL_MAP_GPA && !vm->end.is_set)
+	if (before.r10 == 0 && before.r11 == TDVMCALL_MAP_GPA &&
+	    atomic_load(&vm->end.state) == VM_CREATED)
 		check_map_gpa(&before, &v->regs);
 	if (before.r10 == 0 && before.r11 == TDVMCALL_GET_QUOTE)
 		check_get_quote(&before, &v->regs);
@@ -330,7 +331,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	frame_account(before);
 	create();
 	module_says = fuzz_take(&in, 8);
-	for (unsigned i = 0; i < MAX_STEPS && in.left > 0 && !vm->end.is_set; i++)
+	for (unsigned i = 0;
+	     i < MAX_STEPS && in.left > 0 && atomic_load(&vm->end.state) == VM_CREATED; i++)
 		one_step(&in);
 	module_says = 0;
 	destroy();
