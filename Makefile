@@ -68,7 +68,9 @@ KERNEL_OBJ := $(KERNEL_SRC:%=$(B)/kernel/%.o)
 # tests/fake/ stands in for it.
 HOSTED_FOLDERS := core mm vmx tdx vm vm/dev mgmt guest-abi sha384 tests/model
 HOSTED_SRC := $(sort $(filter-out core/hw.c %_hw.c,$(wildcard $(HOSTED_FOLDERS:%=%/*.c))))
-UNIT_SRC   := $(HOSTED_SRC) $(sort $(wildcard tests/unit/*.c tests/fake/*.c tests/hosted/*.c)) \
+UNIT_SHELL_TEST := tests/unit/test_mgmt_shell.c
+UNIT_SRC   := $(HOSTED_SRC) $(filter-out $(UNIT_SHELL_TEST),$(sort $(wildcard tests/unit/*.c \
+                tests/fake/*.c tests/hosted/*.c))) \
               $(addprefix tests/trace/,machine.c replay.c rules.c text.c)
 # The model names its leaves as tdx/ does: it is linked as one object that shows tdx_model_* only.
 MODEL_OBJ  := $(patsubst %,$(B)/host/%.o,$(filter tests/model/%,$(UNIT_SRC)))

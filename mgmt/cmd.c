@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "core/string.h"
+#include "drivers/uart.h"
 #include "mgmt/cmd_table.h"
 
 static void cmd_help(struct cmd_session *s, const char *arg);
@@ -57,7 +58,7 @@ static void put(struct cmd_session *s, char c)
 	s->out[s->out_length++] = c;
 	if (c != '\n' && s->out_length < sizeof(s->out))
 		return;
-	s->emit(s->out, s->out_length);
+	uart_write(s->out, s->out_length);
 	s->out_length = 0;
 }
 

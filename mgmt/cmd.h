@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The words of the shell: a table of commands, what they act on, and how they answer.
- * Knows no UART: a session has an output callback, so tests run words as they are typed.
  */
 #pragma once
 
@@ -12,37 +11,11 @@
 #include "core/addr.h"
 #include "core/boot_info.h"
 #include "core/compiler.h"
-#include "core/power_action.h"
 #include "core/status.h"
 #include "mgmt/config.h"
 #include "sha384/sha384.h"
 #include "tdx/module.h"
 #include "vm/vm.h"
-
-/* What the words act on: vm/vm.h, tdx/module.h and drivers/power.h by the same names. */
-struct cmd_ops {
-	enum status (*vm_create)(const struct td_config *config, struct vm_error *why);
-	enum status (*vm_start)(const char *name, struct vm_error *why);
-	enum status (*vm_destroy)(const char *name, struct vm_error *why);
-	void (*vm_finish_reclaim)(void);
-	void (*vm_shutdown_all)(void);
-	void (*vm_each)(void (*emit)(void *ctx, const struct vm_info *info), void *ctx);
-	enum status (*vm_get)(const char *name, struct vm_info *out);
-	void (*vm_vcpus_each)(const char *name,
-			      void (*emit)(void *ctx, const struct vcpu_info *info), void *ctx);
-	struct td *(*vm_td)(const char *name);
-	enum status (*vm_console_attach)(const char *name, vm_console_fn emit);
-	bool (*vm_console_input)(const char *bytes, size_t length);
-	const struct tdx_module_info *(*tdx_module_info)(void);
-	void (*tdx_check_each)(void (*emit)(void *ctx, const struct tdx_check *row), void *ctx);
-	unsigned (*tdx_keyid_free_count)(void);
-	uint64_t (*tdx_seamcall_count)(void);
-	void (*tdx_module_stop)(void);
-	void (*power_end)(enum power_action action, uint8_t code); /* returns in tests only */
-};
-
-/* The real ones. */
-extern const struct cmd_ops cmd_ops_machine;
 
 /* SHA-384 of the boot modules; long, so made piece by piece and kept. */
 struct cmd_digests {
@@ -63,18 +36,15 @@ struct cmd_listing {
 
 struct cmd_session {
 	/* Set by the owner; the rest starts as zero. */
-	const struct cmd_ops *ops;
 	const struct boot_info *bi;
 	const struct config *config;
-	void (*emit)(const char *text, size_t length);
-	vm_console_fn console_emit;
 
 	const char *word;                    /* the command's name */
 	bool json;                           /* -j was given */
 	const char *second;                  /* argument, NULL: not given */
 	bool has_fields;                     /* of the record being printed */
 	bool in_columns;                     /* the record is a line of a table for people */
-	char attached[TD_NAME_MAX];          /* the TD whose console has the keyboard, or "" */
+	char attached[TD_NAME_MAX];          /* the TD whose console is joined, or "" */
 	bool (*rest)(struct cmd_session *s); /* of a long command; false at its end */
 	struct cmd_digests digests;
 	struct cmd_listing listing;
@@ -93,6 +63,3 @@ bool cmd_continue(struct cmd_session *s);
 /* Creates the TD if it is only configured, then starts it. One line in *why on failure. */
 MUST_CHECK enum status cmd_start_td(struct cmd_session *s, const char *name,
 				    struct vm_error *why);
-
-/* The console of s->attached goes back to the shell; nothing if there is none. */
-void cmd_detach(struct cmd_session *s);

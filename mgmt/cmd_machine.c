@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/string.h"
+#include "drivers/power.h"
 #include "drivers/timer.h"
 #include "mgmt/cmd_table.h"
 #include "mgmt/version.h"
@@ -32,13 +33,13 @@ void cmd_version(struct cmd_session *s, const char *arg)
 	char text[48];
 
 	(void)arg;
-	module_version(s->ops->tdx_module_info(), text, sizeof(text));
+	module_version(tdx_module_info(), text, sizeof(text));
 	cmd_print(s, "Redoubt " REDOUBT_VERSION "\nTDX module %s\n", text);
 }
 
 static void print_machine(struct cmd_session *s)
 {
-	const struct tdx_module_info *m = s->ops->tdx_module_info();
+	const struct tdx_module_info *m = tdx_module_info();
 	char text[CMD_TEXT_MAX];
 
 	cmd_record_begin(s);
@@ -64,10 +65,10 @@ static void print_machine(struct cmd_session *s)
 		cmd_record_number(s, "pamt_bytes", m->pamt_bytes);
 		cmd_record_number(s, "global_keyid", m->global_keyid);
 		cmd_record_number(s, "keyids", m->keyid_count);
-		cmd_record_number(s, "keyids_free", s->ops->tdx_keyid_free_count());
+		cmd_record_number(s, "keyids_free", tdx_keyid_free_count());
 		cmd_record_number(s, "ready_seamcalls", m->ready_seamcalls);
 	}
-	cmd_record_number(s, "seamcalls", s->ops->tdx_seamcall_count());
+	cmd_record_number(s, "seamcalls", tdx_seamcall_count());
 	cmd_record_end(s);
 }
 
@@ -143,10 +144,10 @@ static void check_row(void *ctx, const struct tdx_check *row)
 
 void cmd_tdx_check(struct cmd_session *s, const char *arg)
 {
-	const struct tdx_module_info *m = s->ops->tdx_module_info();
+	const struct tdx_module_info *m = tdx_module_info();
 
 	(void)arg;
-	s->ops->tdx_check_each(check_row, s);
+	tdx_check_each(check_row, s);
 	if (s->json)
 		return;
 	if (m->is_ready)
@@ -179,25 +180,25 @@ void cmd_log(struct cmd_session *s, const char *arg)
 
 /* ---- The end ---- */
 
-static void end_machine(struct cmd_session *s, enum power_action action)
+static void end_machine(enum power_action action)
 {
-	s->ops->vm_shutdown_all();
-	s->ops->tdx_module_stop();
-	s->ops->power_end(action, EXIT_CODE_REQUESTED);
+	vm_shutdown_all();
+	tdx_module_stop();
+	power_end(action, EXIT_CODE_REQUESTED);
 }
 
 void cmd_reboot(struct cmd_session *s, const char *arg)
 {
 	(void)arg;
 	cmd_print(s, "rebooting\n");
-	end_machine(s, POWER_REBOOT);
+	end_machine(POWER_REBOOT);
 }
 
 void cmd_poweroff(struct cmd_session *s, const char *arg)
 {
 	(void)arg;
 	cmd_print(s, "powering off\n");
-	end_machine(s, s->config->on_exit);
+	end_machine(s->config->on_exit);
 }
 
 void cmd_panic_test(struct cmd_session *s, const char *arg)

@@ -23,7 +23,7 @@ void cmd_mem(struct cmd_session *s, const char *arg)
 
 	(void)arg;
 	frame_account(bytes);
-	s->ops->vm_each(add_write_back, &write_back);
+	vm_each(add_write_back, &write_back);
 	cmd_record_begin(s);
 	for (unsigned i = 0; i < FRAME_OWNER_COUNT; i++)
 		cmd_record_number(s, frame_owner_name((enum frame_owner)i), bytes[i]);
@@ -31,7 +31,7 @@ void cmd_mem(struct cmd_session *s, const char *arg)
 	cmd_record_number(s, "write_back", write_back);
 	cmd_record_number(s, "tdx_free_4k", frame_free_tdx(LEVEL_4K));
 	cmd_record_number(s, "tdx_free_2m", frame_free_tdx(LEVEL_2M));
-	cmd_record_number(s, "keyids_free", s->ops->tdx_keyid_free_count());
+	cmd_record_number(s, "keyids_free", tdx_keyid_free_count());
 	cmd_record_end(s);
 }
 
@@ -56,12 +56,12 @@ static void holder_row(void *ctx, const struct vm_info *info)
 
 void cmd_hkid(struct cmd_session *s, const char *arg)
 {
-	const struct tdx_module_info *m = s->ops->tdx_module_info();
-	unsigned free_count = s->ops->tdx_keyid_free_count();
+	const struct tdx_module_info *m = tdx_module_info();
+	unsigned free_count = tdx_keyid_free_count();
 	unsigned held = 0;
 
 	(void)arg;
-	s->ops->vm_each(count_holder, &held);
+	vm_each(count_holder, &held);
 	cmd_record_begin(s);
 	cmd_record_number(s, "global_keyid", m->global_keyid);
 	cmd_record_number(s, "keyids", m->keyid_count);
@@ -69,7 +69,7 @@ void cmd_hkid(struct cmd_session *s, const char *arg)
 	cmd_record_number(s, "keyids_of_tds", held);
 	cmd_record_number(s, "keyids_lost", m->keyid_count - free_count - held);
 	cmd_record_end(s);
-	s->ops->vm_each(holder_row, s);
+	vm_each(holder_row, s);
 }
 
 /* ---- GPAs ---- */
@@ -99,7 +99,7 @@ static struct td *begin(struct cmd_session *s, const char *name, gpa_t *at)
 			  s->second);
 		return NULL;
 	}
-	td = s->ops->vm_td(name);
+	td = vm_td(name);
 	if (td == NULL)
 		cmd_print(s, "%s: '%s' is %s, expected a TD that is created or running\n",
 			  s->word, name, vm_state_name(info.state));
@@ -111,7 +111,7 @@ static struct td *begin(struct cmd_session *s, const char *name, gpa_t *at)
 /* The TD of a list that goes on; NULL when it ended meanwhile. */
 static struct td *go_on(struct cmd_session *s)
 {
-	struct td *td = s->ops->vm_td(s->listing.name);
+	struct td *td = vm_td(s->listing.name);
 
 	if (td == NULL)
 		cmd_print(s, "%s: '%s' ended before the list did\n", s->word, s->listing.name);

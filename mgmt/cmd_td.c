@@ -39,7 +39,7 @@ bool cmd_get_existing(struct cmd_session *s, const char *name, struct vm_info *i
 {
 	struct vm_error why;
 
-	if (s->ops->vm_get(name, info) == STATUS_OK)
+	if (vm_get(name, info) == STATUS_OK)
 		return true;
 	if (find_config(s, name) != NULL)
 		(void)explain(
@@ -66,22 +66,22 @@ static enum status create_td(struct cmd_session *s, const char *name, struct vm_
 			       "redoubt.cfg:%u: expected a line kernel = FILE in [td %s]",
 			       config->line, name);
 	/* Its name is free again only when the last page of the one before is. */
-	if (s->ops->vm_get(name, &info) == STATUS_OK && info.state == VM_DYING)
-		s->ops->vm_finish_reclaim();
-	return s->ops->vm_create(config, why);
+	if (vm_get(name, &info) == STATUS_OK && info.state == VM_DYING)
+		vm_finish_reclaim();
+	return vm_create(config, why);
 }
 
 enum status cmd_start_td(struct cmd_session *s, const char *name, struct vm_error *why)
 {
 	struct vm_info info;
-	enum status st = s->ops->vm_get(name, &info);
+	enum status st = vm_get(name, &info);
 
 	if (st != STATUS_OK || info.state == VM_DYING) {
 		st = create_td(s, name, why);
 		if (st != STATUS_OK)
 			return st;
 	}
-	return s->ops->vm_start(name, why);
+	return vm_start(name, why);
 }
 
 void cmd_create(struct cmd_session *s, const char *arg)
@@ -94,7 +94,7 @@ void cmd_create(struct cmd_session *s, const char *arg)
 		cmd_print(s, "create: %s\n", why.text);
 		return;
 	}
-	if (s->ops->vm_get(arg, &info) != STATUS_OK)
+	if (vm_get(arg, &info) != STATUS_OK)
 		return;
 	cmd_hex(mrtd, info.mrtd, sizeof(info.mrtd));
 	cmd_print(s, "%s created: MRTD %s, %lu SEAMCALLs\n", arg,
@@ -118,7 +118,7 @@ void cmd_destroy(struct cmd_session *s, const char *arg)
 
 	if (!cmd_get_existing(s, arg, &info))
 		return;
-	if (s->ops->vm_destroy(arg, &why) == STATUS_OK)
+	if (vm_destroy(arg, &why) == STATUS_OK)
 		cmd_print(s, "%s destroyed: its KeyID is free, its memory follows\n", arg);
 	else
 		cmd_print(s, "destroy: %s\n", why.text);
@@ -126,27 +126,15 @@ void cmd_destroy(struct cmd_session *s, const char *arg)
 
 /* ---- Console ---- */
 
+/* The rest is the shell's, whose keyboard and screen the TD gets. */
 void cmd_console(struct cmd_session *s, const char *arg)
 {
 	struct vm_info info;
-	enum status st;
 
 	if (!cmd_get_existing(s, arg, &info))
 		return;
 	cmd_print(s, "console of %s, Ctrl-] leaves it\n", info.name);
-	st = s->ops->vm_console_attach(info.name, s->console_emit);
-	if (st == STATUS_OK)
-		(void)string_copy(s->attached, sizeof(s->attached), info.name);
-	else
-		cmd_print(s, "console: %s: %s\n", info.name, status_name(st));
-}
-
-void cmd_detach(struct cmd_session *s)
-{
-	if (s->attached[0] == '\0')
-		return;
-	s->attached[0] = '\0';
-	(void)s->ops->vm_console_attach(NULL, NULL);
+	(void)string_copy(s->attached, sizeof(s->attached), info.name);
 }
 
 /* ---- Reports ---- */
@@ -186,12 +174,12 @@ void cmd_list(struct cmd_session *s, const char *arg)
 	if (!s->json)
 		cmd_print(s, "%-16s %-16s %12s %12s %12s %12s %s\n", "NAME", "STATE", "VCPUS",
 			  "MEMORY/MIB", "KEYID", "EXITS", "REASON");
-	s->ops->vm_each(list_td, s);
+	vm_each(list_td, s);
 	for (unsigned i = 0; i < s->config->td_count; i++) {
 		const struct td_config *config = &s->config->tds[i];
 		struct vm_info info;
 
-		if (s->ops->vm_get(config->name, &info) == STATUS_OK)
+		if (vm_get(config->name, &info) == STATUS_OK)
 			continue;
 		info = (struct vm_info){.vcpus = config->vcpus, .memory = config->memory};
 		(void)string_copy(info.name, sizeof(info.name), config->name);
@@ -270,5 +258,5 @@ void cmd_vcpu_list(struct cmd_session *s, const char *arg)
 		return;
 	if (!s->json)
 		cmd_print(s, "%12s %12s %12s %s\n", "VCPU", "CPU", "EXITS", "STATE");
-	s->ops->vm_vcpus_each(arg, vcpu_row, s);
+	vm_vcpus_each(arg, vcpu_row, s);
 }

@@ -10,10 +10,7 @@
 #define BELL         "\a"
 #define ERASE_LINE   "\r\x1b[K"
 
-static void emit(struct line_editor *ed, const char *text)
-{
-	ed->emit(ed->ctx, text, strlen(text));
-}
+static void emit(struct line_editor *ed, const char *text) { ed->emit(text, strlen(text)); }
 
 static void emit_left(struct line_editor *ed, size_t columns)
 {
@@ -29,7 +26,7 @@ void line_editor_redraw(struct line_editor *ed)
 {
 	emit(ed, ERASE_LINE);
 	emit(ed, ed->prompt);
-	ed->emit(ed->ctx, ed->line, ed->length);
+	ed->emit(ed->line, ed->length);
 	emit_left(ed, ed->length - ed->cursor);
 }
 
@@ -49,7 +46,7 @@ static void insert(struct line_editor *ed, char c)
 	ed->cursor++;
 	/* At the end, where people and scripts type, the echo is the byte alone. */
 	if (ed->cursor == ed->length)
-		ed->emit(ed->ctx, &c, 1);
+		ed->emit(&c, 1);
 	else
 		line_editor_redraw(ed);
 }
@@ -77,7 +74,7 @@ static void move_to(struct line_editor *ed, size_t cursor)
 	if (cursor < ed->cursor)
 		emit_left(ed, ed->cursor - cursor);
 	else
-		ed->emit(ed->ctx, ed->line + ed->cursor, cursor - ed->cursor);
+		ed->emit(ed->line + ed->cursor, cursor - ed->cursor);
 	ed->cursor = cursor;
 }
 

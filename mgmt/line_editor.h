@@ -17,8 +17,7 @@ enum line_escape { ESCAPE_NONE, ESCAPE_START, ESCAPE_CSI };
 struct line_editor {
 	/* Set by the owner; the rest starts as zero. */
 	const char *prompt;
-	void (*emit)(void *ctx, const char *text, size_t length);
-	void *ctx;
+	void (*emit)(const char *text, size_t length);
 
 	char line[LINE_EDITOR_MAX];
 	size_t length, cursor;

@@ -11,7 +11,6 @@
 #include "drivers/uart.h"
 #include "mgmt/cmd.h"
 #include "mgmt/line_editor.h"
-#include "mgmt/shell_poll.h"
 #include "vm/cpu_loop.h"
 
 #define PROMPT         "redoubt> "
@@ -38,14 +37,6 @@ static struct {
 	uint64_t line_us;        /* when it began the line that it is in */
 } shell;
 
-static void write_text(const char *text, size_t length) { uart_write(text, length); }
-
-static void write_edited(void *ctx, const char *text, size_t length)
-{
-	(void)ctx;
-	uart_write(text, length);
-}
-
 /* Any CPU, any context: never waits for the shell, which prints its line again later. */
 static void print_log_line(const char *text, size_t length)
 {
@@ -59,12 +50,6 @@ static void print_log_line(const char *text, size_t length)
 }
 
 /* ---- The log beside a TD's console: between the TD's lines ---- */
-
-static void hold_log(void)
-{
-	shell.log_shown = log_next();
-	atomic_store(&shell.holds_log, true);
-}
 
 static void show_line(void *ctx, const char *line)
 {
@@ -122,6 +107,13 @@ static void print_td_bytes(const char *bytes, size_t length)
 
 /* ---- The TD's console ---- */
 
+static void join_console(const char *name)
+{
+	shell.log_shown = log_next();
+	atomic_store(&shell.holds_log, true);
+	(void)!vm_console_attach(name, print_td_bytes);
+}
+
 static void leave_console(const char *why)
 {
 	char text[TD_NAME_MAX + sizeof(((struct vm_info *)NULL)->reason) + 64];
@@ -133,7 +125,8 @@ static void leave_console(const char *why)
 	(void)format(text, sizeof(text), "%sconsole of %s left: %s\n", start,
 		     shell.session.attached, why);
 	uart_write(text, strlen(text));
-	cmd_detach(&shell.session);
+	(void)!vm_console_attach(NULL, NULL);
+	shell.session.attached[0] = '\0';
 	shell.typed_count = 0;
 }
 
@@ -146,7 +139,7 @@ static void check_life(void)
 	if (now < shell.next_life_check_us)
 		return;
 	shell.next_life_check_us = now + LIFE_CHECK_US;
-	if (shell.session.ops->vm_get(shell.session.attached, &info) != STATUS_OK) {
+	if (vm_get(shell.session.attached, &info) != STATUS_OK) {
 		leave_console("the TD is gone");
 	} else if (info.state != VM_CREATED && info.state != VM_RUNNING) {
 		(void)format(why, sizeof(why), "TD %s%s%s", vm_state_name(info.state),
@@ -160,7 +153,7 @@ static void type_into_td(void)
 {
 	unsigned n = 0;
 
-	while (n < shell.typed_count && shell.session.ops->vm_console_input(&shell.typed[n], 1))
+	while (n < shell.typed_count && vm_console_input(&shell.typed[n], 1))
 		n++;
 	shell.typed_count -= n;
 	memmove(shell.typed, shell.typed + n, shell.typed_count);
@@ -200,7 +193,7 @@ static void type_into_line(int byte)
 	atomic_store(&shell.has_prompt, false);
 	cmd_execute(&shell.session, line);
 	if (shell.session.attached[0] != '\0')
-		hold_log();
+		join_console(shell.session.attached);
 }
 
 /* Takes what was typed, a bounded number of bytes, up to a command that takes long. */
@@ -234,7 +227,8 @@ static void poll_autostart(void)
 		log_error("autostart: %s: %s", name, why.text);
 }
 
-void shell_poll(void)
+/* One round: never blocks, but for the command that is executed. */
+static void poll(void)
 {
 	if (cmd_continue(&shell.session))
 		return;
@@ -251,28 +245,14 @@ void shell_poll(void)
 	poll_autostart();
 }
 
-void shell_start(const struct cmd_ops *ops, const struct boot_info *bi,
-		 const struct config *config)
-{
-	memset(&shell.session, 0, sizeof(shell.session));
-	shell.session.ops = ops;
-	shell.session.bi = bi;
-	shell.session.config = config;
-	shell.session.emit = write_text;
-	shell.session.console_emit = print_td_bytes;
-	memset(&shell.editor, 0, sizeof(shell.editor));
-	shell.editor.prompt = PROMPT;
-	shell.editor.emit = write_edited;
-	shell.autostarted = 0;
-	shell.typed_count = 0;
-	log_set_sink(print_log_line);
-	atomic_store(&shell.has_prompt, false);
-	atomic_store(&shell.holds_log, false);
-	show_prompt();
-}
-
 void shell_init(const struct boot_info *bi, const struct config *config)
 {
-	shell_start(&cmd_ops_machine, bi, config);
-	cpu_loop_set_poll(shell_poll);
+	memset(&shell, 0, sizeof(shell));
+	shell.session.bi = bi;
+	shell.session.config = config;
+	shell.editor.prompt = PROMPT;
+	shell.editor.emit = uart_write;
+	log_set_sink(print_log_line);
+	show_prompt();
+	cpu_loop_set_poll(poll);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs the unit tests, then those that use threads once more under ThreadSanitizer (TAP)."""
+"""Runs the unit tests, the shell's, and those with threads once more under ThreadSanitizer (TAP)."""
 import argparse
 import os
 import re
@@ -30,11 +30,12 @@ def run(argv, wanted, what):
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("program")
+    p.add_argument("shell", help="the tests of the shell")
     p.add_argument("tsan", help="the tests with threads, built with ThreadSanitizer")
     p.add_argument("wanted", help="substring of the tests' names")
     a = p.parse_args()
     # Its shadow memory does not survive the address space randomisation of newer kernels.
-    results = [run([a.program], a.wanted, ""),
+    results = [run([a.program], a.wanted, ""), run([a.shell], a.wanted, ""),
                run(["setarch", "-R", a.tsan, "--threads"], a.wanted, "thread sanitizer: ")]
     passed, failed = (sum(r[i] for r in results) for i in (0, 1))
     print(f"{passed} passed, {failed} failed")

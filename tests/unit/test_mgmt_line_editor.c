@@ -59,9 +59,8 @@ static void show(char c)
 	}
 }
 
-static void show_all(void *ctx, const char *text, size_t length)
+static void show_all(const char *text, size_t length)
 {
-	(void)ctx;
 	for (size_t i = 0; i < length; i++)
 		show(text[i]);
 }

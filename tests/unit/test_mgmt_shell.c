@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The shell from its keyboard to its screen, above TDs that a table of operations pretends. */
+/* The shell from its keyboard to its screen, above TDs that this file pretends. */
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/log.h"
+#include "drivers/power.h"
 #include "drivers/timer.h"
-#include "mgmt/shell_poll.h"
+#include "mgmt/cmd.h"
+#include "mgmt/shell.h"
 #include "mgmt/version.h"
 #include "mm/frame.h"
 #include "mm/phys.h"
@@ -13,8 +16,14 @@
 #include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
 #include "tests/unit/test.h"
+#include "vm/cpu_loop.h"
 
 /* ---- TDs ---- */
+
+/* For the shell, the linker puts this function before the real one (tests/unit/unit.mk). */
+#define PRETENDED(result, name, ...)                                                           \
+	result __wrap_##name(__VA_ARGS__);                                                     \
+	result __wrap_##name(__VA_ARGS__)
 
 #define MAX_TDS 4
 
@@ -47,7 +56,7 @@ static struct vm_info *find(const char *name)
 	return NULL;
 }
 
-static enum status fake_create(const struct td_config *config, struct vm_error *why)
+PRETENDED(enum status, vm_create, const struct td_config *config, struct vm_error *why)
 {
 	struct vm_info *td = &tds[td_count];
 
@@ -73,7 +82,7 @@ static enum status fake_create(const struct td_config *config, struct vm_error *
 	return STATUS_OK;
 }
 
-static enum status fake_start(const char *name, struct vm_error *why)
+PRETENDED(enum status, vm_start, const char *name, struct vm_error *why)
 {
 	struct vm_info *td = find(name);
 
@@ -85,7 +94,7 @@ static enum status fake_start(const char *name, struct vm_error *why)
 	return STATUS_OK;
 }
 
-static enum status fake_destroy(const char *name, struct vm_error *why)
+PRETENDED(enum status, vm_destroy, const char *name, struct vm_error *why)
 {
 	(void)why;
 	find(name)->state = VM_DYING;
@@ -93,7 +102,7 @@ static enum status fake_destroy(const char *name, struct vm_error *why)
 	return STATUS_OK;
 }
 
-static void fake_finish_reclaim(void)
+PRETENDED(void, vm_finish_reclaim, void)
 {
 	unsigned kept = 0;
 
@@ -103,8 +112,8 @@ static void fake_finish_reclaim(void)
 	td_count = kept;
 }
 
-static void fake_vcpus(const char *name, void (*emit)(void *ctx, const struct vcpu_info *info),
-		       void *ctx)
+PRETENDED(void, vm_vcpus_each, const char *name,
+	  void (*emit)(void *ctx, const struct vcpu_info *info), void *ctx)
 {
 	(void)name;
 	emit(ctx, &(struct vcpu_info){0, 3, "runnable", 1234});
@@ -115,7 +124,7 @@ static void fake_vcpus(const char *name, void (*emit)(void *ctx, const struct vc
 static struct td *mechanism;
 static unsigned mechanism_calls = 1000;
 
-static struct td *fake_td(const char *name)
+PRETENDED(struct td *, vm_td, const char *name)
 {
 	const struct vm_info *td = find(name);
 
@@ -123,24 +132,27 @@ static struct td *fake_td(const char *name)
 									      : NULL;
 }
 
-static void fake_shutdown_all(void) { event("shutdown"); }
-static void fake_module_stop(void) { event("stop"); }
+PRETENDED(void, vm_shutdown_all, void) { event("shutdown"); }
+PRETENDED(void, tdx_module_stop, void) { event("stop"); }
 
-static void fake_power_end(enum power_action action, uint8_t code)
+static jmp_buf machine_end;
+
+PRETENDED(_Noreturn void, power_end, enum power_action action, uint8_t code)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "end(%d,%u)", (int)action, code);
 	event(text);
+	longjmp(machine_end, 1);
 }
 
-static void fake_each(void (*emit)(void *ctx, const struct vm_info *info), void *ctx)
+PRETENDED(void, vm_each, void (*emit)(void *ctx, const struct vm_info *info), void *ctx)
 {
 	for (unsigned i = 0; i < td_count; i++)
 		emit(ctx, &tds[i]);
 }
 
-static enum status fake_get(const char *name, struct vm_info *out)
+PRETENDED(enum status, vm_get, const char *name, struct vm_info *out)
 {
 	struct vm_info *td = find(name);
 
@@ -150,7 +162,7 @@ static enum status fake_get(const char *name, struct vm_info *out)
 	return STATUS_OK;
 }
 
-static enum status fake_attach(const char *name, vm_console_fn emit)
+PRETENDED(enum status, vm_console_attach, const char *name, vm_console_fn emit)
 {
 	reader = name != NULL ? emit : NULL;
 	if (reader != NULL)
@@ -158,16 +170,16 @@ static enum status fake_attach(const char *name, vm_console_fn emit)
 	return STATUS_OK;
 }
 
-static bool fake_input(const char *bytes, size_t length)
+PRETENDED(bool, vm_console_input, const char *bytes, size_t length)
 {
 	if (!is_input_full)
 		strncat(typed, bytes, length);
 	return !is_input_full;
 }
 
-static const struct tdx_module_info *fake_module_info(void) { return &module; }
+PRETENDED(const struct tdx_module_info *, tdx_module_info, void) { return &module; }
 
-static void fake_check_each(void (*emit)(void *ctx, const struct tdx_check *row), void *ctx)
+PRETENDED(void, tdx_check_each, void (*emit)(void *ctx, const struct tdx_check *row), void *ctx)
 {
 	emit(ctx, &(struct tdx_check){"SEAMRR", "enabled", "enabled", "", true});
 	emit(ctx, &(struct tdx_check){"private KeyIDs", "0", "at least 2",
@@ -176,28 +188,12 @@ static void fake_check_each(void (*emit)(void *ctx, const struct tdx_check *row)
 
 static unsigned keyids_lost;
 
-static unsigned fake_keyids(void) { return 31 - keyids_lost - td_count; }
-static uint64_t fake_seamcalls(void) { return 4711; }
+PRETENDED(unsigned, tdx_keyid_free_count, void) { return 31 - keyids_lost - td_count; }
+PRETENDED(uint64_t, tdx_seamcall_count, void) { return 4711; }
 
-static const struct cmd_ops ops = {
-	.vm_create = fake_create,
-	.vm_start = fake_start,
-	.vm_destroy = fake_destroy,
-	.vm_finish_reclaim = fake_finish_reclaim,
-	.vm_shutdown_all = fake_shutdown_all,
-	.vm_each = fake_each,
-	.vm_get = fake_get,
-	.vm_vcpus_each = fake_vcpus,
-	.vm_td = fake_td,
-	.vm_console_attach = fake_attach,
-	.vm_console_input = fake_input,
-	.tdx_module_info = fake_module_info,
-	.tdx_check_each = fake_check_each,
-	.tdx_keyid_free_count = fake_keyids,
-	.tdx_seamcall_count = fake_seamcalls,
-	.tdx_module_stop = fake_module_stop,
-	.power_end = fake_power_end,
-};
+static void (*poll_shell)(void);
+
+PRETENDED(void, cpu_loop_set_poll, void (*poll)(void)) { poll_shell = poll; }
 
 /* ---- A session ---- */
 
@@ -207,20 +203,26 @@ static struct config config;
 static void begin(const char *cfg)
 {
 	config_parse(cfg, strlen(cfg), &config, NULL, NULL);
-	shell_start(&ops, &bi, &config);
+	shell_init(&bi, &config);
 }
 
 static void begin_with_web(void) { begin("[td web]\nkernel = vmlinuz\n[td db]\nvcpus = 2\n"); }
 
-/* What the shell prints while it reads `keys` and settles. */
+static void settle(void)
+{
+	for (int i = 0; i < 50; i++) {
+		fake_set_tsc(hw_rdtsc() + 1000000);
+		poll_shell();
+	}
+}
+
+/* What the shell prints while it reads `keys` and settles, or ends the machine. */
 static const char *type(const char *keys)
 {
 	fake_uart_clear();
 	fake_uart_type(keys);
-	for (int i = 0; i < 50; i++) {
-		fake_set_tsc(hw_rdtsc() + 1000000);
-		shell_poll();
-	}
+	if (setjmp(machine_end) == 0)
+		settle();
 	return fake_uart_output();
 }
 
@@ -737,9 +739,9 @@ TEST(shell_log_line_takes_the_place_of_the_prompt_which_comes_back)
 	EXPECT_EQ(strncmp(out, "\r\x1b[K[", 5), 0);
 	log_info("again");
 	fake_uart_clear();
-	shell_poll();
+	poll_shell();
 	EXPECT_STR_EQ(fake_uart_output(), "\r\x1b[Kredoubt> lis");
-	shell_poll();
+	poll_shell();
 	EXPECT_STR_EQ(fake_uart_output(), "\r\x1b[Kredoubt> lis");
 	expect_contains(type("t\r"), "NAME ");
 }
@@ -818,7 +820,7 @@ TEST(console_shows_log_lines_between_the_lines_of_the_td)
 	reader("hel", 3);
 	fake_uart_clear();
 	log_warn("look");
-	shell_poll();
+	poll_shell();
 	EXPECT_STR_EQ(fake_uart_output(), "");
 	reader("lo\r\nnext", 8);
 	expect_contains(fake_uart_output(), "lo\r\n[");
@@ -845,7 +847,7 @@ TEST(console_shows_log_lines_although_the_tds_line_never_ends)
 	for (unsigned i = 0; i < 60; i++) {
 		timer_delay_us(20000);
 		reader("x", 1);
-		shell_poll();
+		poll_shell();
 	}
 	expect_contains(fake_uart_output(), "x\n[");
 	expect_contains(fake_uart_output(), "hv: look\nx");
