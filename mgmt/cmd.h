@@ -17,14 +17,6 @@
 #include "tdx/module.h"
 #include "vm/vm.h"
 
-/* SHA-384 of the boot modules; long, so made piece by piece and kept. */
-struct cmd_digests {
-	unsigned known;  /* modules [0, known) have theirs */
-	uint64_t offset; /* bytes of module `known` that are in `hash` */
-	struct sha384 hash;
-	uint8_t sha384[BOOT_MAX_MODULES][SHA384_DIGEST_SIZE];
-};
-
 /* A list of runs of memory, printed a few lines at a time. */
 struct cmd_listing {
 	char name[TD_NAME_MAX];
@@ -46,7 +38,6 @@ struct cmd_session {
 	bool in_columns;                     /* the record is a line of a table for people */
 	char attached[TD_NAME_MAX];          /* the TD whose console is joined, or "" */
 	bool (*rest)(struct cmd_session *s); /* of a long command; false at its end */
-	struct cmd_digests digests;
 	struct cmd_listing listing;
 	char out[CMD_OUT_MAX]; /* a line is printed at once, so that log lines do not cut it */
 	size_t out_length;

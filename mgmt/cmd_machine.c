@@ -15,8 +15,6 @@
 /* What a requested end writes to the exit port; QEMU's exit status is then 33. */
 #define EXIT_CODE_REQUESTED 16
 
-#define DIGEST_STEP (UINT64_C(256) << 10)
-
 /* ---- version, info ---- */
 
 static void module_version(const struct tdx_module_info *m, char *text, size_t size)
@@ -72,44 +70,25 @@ static void print_machine(struct cmd_session *s)
 	cmd_record_end(s);
 }
 
-static void print_boot_module(struct cmd_session *s, unsigned i)
+static void print_boot_module(struct cmd_session *s, const struct boot_module *module)
 {
-	const struct boot_module *module = &s->bi->modules[i];
-
 	cmd_row_begin(s);
 	cmd_record_text(s, "file", module->name);
 	cmd_record_number(s, "bytes", module->size);
-	cmd_record_hex(s, "sha384", s->digests.sha384[i], SHA384_DIGEST_SIZE);
+	cmd_record_hex(s, "sha384", vm_file_digest(module), SHA384_DIGEST_SIZE);
 	cmd_record_end(s);
-}
-
-/* Hashes a piece of the next module that has no digest. */
-static void hash_piece(struct cmd_session *s)
-{
-	struct cmd_digests *d = &s->digests;
-	const struct boot_module *module = &s->bi->modules[d->known];
-	uint64_t left = module->size - d->offset;
-	uint64_t n = left < DIGEST_STEP ? left : DIGEST_STEP;
-
-	if (d->offset == 0)
-		sha384_init(&d->hash);
-	sha384_update(&d->hash, phys_ptr(hpa_add(module->base, d->offset)), n);
-	d->offset += n;
-	if (d->offset < module->size)
-		return;
-	sha384_final(&d->hash, d->sha384[d->known]);
-	d->known++;
-	d->offset = 0;
 }
 
 static bool continue_info(struct cmd_session *s)
 {
-	if (s->digests.known < s->bi->module_count) {
-		hash_piece(s);
-		return true;
+	const struct boot_info *bi = s->bi;
+
+	for (unsigned i = 0; i < bi->module_count; i++) {
+		if (vm_file_digest(&bi->modules[i]) == NULL)
+			return true;
 	}
-	for (unsigned i = 0; i < s->bi->module_count; i++)
-		print_boot_module(s, i);
+	for (unsigned i = 0; i < bi->module_count; i++)
+		print_boot_module(s, &bi->modules[i]);
 	return false;
 }
 

@@ -14,28 +14,40 @@
 #include "tdx/measure.h"
 #include "vm/explain.h"
 
+#define DIGEST_STEP (UINT64_C(256) << 10)
+
 /* tdboot/tdboot_blob.S */
 extern const uint8_t tdboot_image_start[], tdboot_image_end[];
 
 static const struct boot_info *boot;
 
-/* A module never changes, so its digest is computed once. */
-static struct {
+/* A module never changes, so its digest is made once. */
+static struct digest {
+	struct sha384 hash;
+	uint64_t offset; /* bytes that are in `hash` */
 	bool is_known;
 	uint8_t sha384[SHA384_DIGEST_SIZE];
 } digests[BOOT_MAX_MODULES];
 
 void launch_init(const struct boot_info *bi) { boot = bi; }
 
-static const uint8_t *digest_of(const struct boot_module *m)
+const uint8_t *vm_file_digest(const struct boot_module *m)
 {
-	size_t i = (size_t)(m - boot->modules);
+	struct digest *d = &digests[m - boot->modules];
+	uint64_t left = m->size - d->offset;
+	uint64_t n = left < DIGEST_STEP ? left : DIGEST_STEP;
 
-	if (!digests[i].is_known) {
-		sha384(phys_ptr(m->base), m->size, digests[i].sha384);
-		digests[i].is_known = true;
-	}
-	return digests[i].sha384;
+	if (d->is_known)
+		return d->sha384;
+	if (d->offset == 0)
+		sha384_init(&d->hash);
+	sha384_update(&d->hash, phys_ptr(hpa_add(m->base, d->offset)), n);
+	d->offset += n;
+	if (n < left)
+		return NULL;
+	sha384_final(&d->hash, d->sha384);
+	d->is_known = true;
+	return d->sha384;
 }
 
 /* ---- Files ---- */
@@ -122,10 +134,14 @@ static enum status make_cmdline(struct vm *vm)
 
 static void bind_module(struct launch_file *f, const struct boot_module *m)
 {
+	const uint8_t *digest = NULL;
+
 	if (m == NULL)
 		return;
+	while (digest == NULL)
+		digest = vm_file_digest(m);
 	f->length = m->size;
-	memcpy(f->sha384, digest_of(m), sizeof(f->sha384));
+	memcpy(f->sha384, digest, sizeof(f->sha384));
 }
 
 static void build_params(const struct vm *vm, const struct launch *l,

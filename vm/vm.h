@@ -24,6 +24,10 @@ struct vm_error {
 /* After tdx_module_init(); TDs can be created only if the module is ready. */
 void vm_init(const struct boot_info *bi);
 
+/* SHA-384 of a boot module, a file of a TD or not; NULL while it is not all hashed: each call
+ * does a piece. */
+const uint8_t *vm_file_digest(const struct boot_module *m);
+
 /* Builds the TD up to FINALIZE, not running. The name must be new. */
 MUST_CHECK enum status vm_create(const struct td_config *config, struct vm_error *why);
 

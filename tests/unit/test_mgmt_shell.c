@@ -17,6 +17,7 @@
 #include "tests/hosted/hosted.h"
 #include "tests/unit/test.h"
 #include "vm/cpu_loop.h"
+#include "vm/launch.h"
 
 /* ---- TDs ---- */
 
@@ -203,6 +204,7 @@ static struct config config;
 static void begin(const char *cfg)
 {
 	config_parse(cfg, strlen(cfg), &config, NULL, NULL);
+	launch_init(&bi);
 	shell_init(&bi, &config);
 }
 
