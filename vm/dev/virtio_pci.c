@@ -142,14 +142,14 @@ static struct virtq *selected_queue(struct virtio_device *dev)
 	return dev->queue_select < dev->queue_count ? &dev->queue[dev->queue_select] : NULL;
 }
 
-static void set_half(uint64_t *field, bool high, uint64_t value, unsigned size)
+STATIC_ASSERT(offsetof(struct virtq, used) - offsetof(struct virtq, desc) == 16,
+	      "a queue's addresses in the order of struct virtio_pci_common");
+
+/* Of the three, which follow each other in both structures: one, or half of it. */
+static void set_address(struct virtq *q, size_t offset, unsigned size, uint64_t value)
 {
-	if (size == 8)
-		*field = value;
-	else if (high)
-		*field = (*field & UINT32_MAX) | value << 32;
-	else
-		*field = (*field & ~(uint64_t)UINT32_MAX) | (value & UINT32_MAX);
+	if (size >= 4 && offset % size == 0 && offset < 3 * sizeof(q->desc))
+		memcpy((char *)q + offsetof(struct virtq, desc) + offset, &value, size);
 }
 
 static void enable_queue(struct virtio_device *dev, struct virtq *q, uint64_t value)
@@ -177,19 +177,9 @@ static void queue_write(struct virtio_device *dev, uint32_t field, unsigned size
 	case offsetof(struct virtio_pci_common, queue_enable):
 		enable_queue(dev, q, value);
 		break;
-	case offsetof(struct virtio_pci_common, queue_desc):
-	case offsetof(struct virtio_pci_common, queue_desc) + 4:
-		set_half(&q->desc, field % 8 != 0, value, size);
-		break;
-	case offsetof(struct virtio_pci_common, queue_driver):
-	case offsetof(struct virtio_pci_common, queue_driver) + 4:
-		set_half(&q->avail, field % 8 != 0, value, size);
-		break;
-	case offsetof(struct virtio_pci_common, queue_device):
-	case offsetof(struct virtio_pci_common, queue_device) + 4:
-		set_half(&q->used, field % 8 != 0, value, size);
-		break;
 	default:
+		set_address(q, field - offsetof(struct virtio_pci_common, queue_desc), size,
+			    value);
 		break;
 	}
 }
