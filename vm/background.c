@@ -4,11 +4,11 @@
 
 #include <stddef.h>
 
-#include "core/cpu.h"
 #include "core/hw.h"
 #include "core/log.h"
 #include "core/oncpu.h"
 #include "mm/frame.h"
+#include "vm/cpu_queue.h"
 #include "vm/promote.h"
 #include "vm/registry.h"
 
@@ -25,10 +25,8 @@ void background_settle(struct vm *vm)
 
 void background_call_all(void)
 {
-	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
-		if (cpu != this_cpu())
-			hw_send_ipi(cpu, VECTOR_KICK);
-	}
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		cpu_queue_kick(cpu);
 }
 
 /* The module's part of the TD is gone, or out of reach. Whoever finds it first says so. */

@@ -66,8 +66,7 @@ void cpu_queue_init(void)
 void cpu_queue_call_bsp(void)
 {
 	atomic_store(&states[BSP].attention, true);
-	if (this_cpu() != BSP)
-		hw_send_ipi(BSP, VECTOR_KICK);
+	cpu_queue_kick(BSP);
 }
 
 /* Timer */

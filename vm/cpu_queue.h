@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "core/compiler.h"
+#include "core/cpu.h"
+#include "core/hw.h"
 #include "core/status.h"
 
 struct vcpu;
@@ -27,6 +29,13 @@ MUST_CHECK enum status cpu_queue_remove(struct vcpu *v);
 
 /* This CPU's timer has to fire by `tsc`. Called by the handler of an exit. */
 void cpu_queue_want_timer(uint64_t tsc);
+
+/* Another CPU leaves the guest or its sleep, and looks around; nothing if it is this one. */
+static inline void cpu_queue_kick(unsigned cpu)
+{
+	if (cpu != this_cpu())
+		hw_send_ipi(cpu, VECTOR_KICK);
+}
 
 /* The BSP leaves the guest, and looks at what ended and what was printed. */
 void cpu_queue_call_bsp(void);

@@ -2,16 +2,10 @@
 #define LOG_TAG "vm"
 #include "vm/vcpu.h"
 
-#include "core/cpu.h"
 #include "core/hw.h"
 #include "core/log.h"
 #include "guest-abi/pci.h"
-
-static void kick(unsigned cpu)
-{
-	if (cpu != this_cpu())
-		hw_send_ipi(cpu, VECTOR_KICK);
-}
+#include "vm/cpu_queue.h"
 
 static bool is_inside(const struct vcpu *v) { return atomic_load(&v->entry) % 2 != 0; }
 
@@ -21,7 +15,7 @@ static bool wake_from(struct vcpu *v, enum vcpu_run state)
 
 	if (!atomic_compare_exchange_strong(&v->run, &expected, VCPU_RUNNABLE))
 		return false;
-	kick(v->cpu);
+	cpu_queue_kick(v->cpu);
 	return true;
 }
 
@@ -64,7 +58,7 @@ void vcpu_post_nmi(struct vcpu *v)
 	atomic_store(&v->nmi_wanted, true);
 	vcpu_wake(v);
 	if (is_inside(v))
-		kick(v->cpu);
+		cpu_queue_kick(v->cpu);
 }
 
 static bool has_posted(const struct vcpu *v)
@@ -173,7 +167,7 @@ void vm_kick_and_wait(struct vm *vm)
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		seen[i] = atomic_load(&vm->vcpus[i]->entry);
 		if (seen[i] % 2 != 0)
-			kick(vm->vcpus[i]->cpu);
+			cpu_queue_kick(vm->vcpus[i]->cpu);
 	}
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		if (seen[i] % 2 != 0)

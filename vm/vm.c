@@ -117,10 +117,8 @@ enum status vm_start(const char *name, struct vm_error *why)
 		return s;
 	vm->state = VM_RUNNING;
 	atomic_fetch_and(&vm->gate, ~GATE_STOP);
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		if (vm->vcpus[i]->cpu != this_cpu())
-			hw_send_ipi(vm->vcpus[i]->cpu, VECTOR_KICK);
-	}
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		cpu_queue_kick(vm->vcpus[i]->cpu);
 	log_info("%s runs, %u vCPUs", vm->config.name, vm->vcpu_count);
 	return STATUS_OK;
 }
