@@ -10,7 +10,6 @@
 #include "core/string.h"
 #include "mm/frame.h"
 #include "mm/phys.h"
-#include "tdx/retry.h"
 #include "tdx/tdh.h"
 
 static struct tdx_global global;
@@ -51,17 +50,6 @@ static const struct {
 #undef FIELD
 };
 
-static tdx_status_t sys_rd(uint64_t id, uint64_t *value)
-{
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
-
-	do {
-		s = tdh_sys_rd(id, value, NULL);
-	} while (tdx_retry(&retry, s));
-	return s;
-}
-
 static void take_sysinfo(const struct tdx_sysinfo *info, const struct tdx_cmr_info *cmrs)
 {
 	global.major = info->major_version;
@@ -90,18 +78,14 @@ static void take_sysinfo(const struct tdx_sysinfo *info, const struct tdx_cmr_in
  */
 static enum status read_sysinfo(bool *has_sysinfo)
 {
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
 	hpa_t page;
-	enum status st = frame_alloc(LEVEL_4K, FRAME_HOST, &page);
+	enum status s = frame_alloc(LEVEL_4K, FRAME_HOST, &page);
 
-	if (st)
-		return st;
+	if (s)
+		return s;
 	memset(phys_ptr(page), 0, PAGE_SIZE);
-	do {
-		s = tdh_sys_info(page, hpa_add(page, sizeof(struct tdx_sysinfo)), TDX_MAX_CMRS);
-	} while (tdx_retry(&retry, s));
-	*has_sysinfo = !tdx_is_error(s);
+	*has_sysinfo =
+		!tdx_is_error(tdh_sys_info(page, hpa_add(page, sizeof(struct tdx_sysinfo))));
 	if (*has_sysinfo)
 		take_sysinfo(phys_ptr(page),
 			     phys_ptr(hpa_add(page, sizeof(struct tdx_sysinfo))));
@@ -117,7 +101,7 @@ static enum status read_fields(bool has_sysinfo)
 		char *to = (char *)&global + fields[i].offset;
 		uint64_t value;
 
-		if (!tdx_is_error(sys_rd(fields[i].id, &value))) {
+		if (!tdx_is_error(tdh_sys_rd(fields[i].id, &value))) {
 			memcpy(to, &value, sizeof(value));
 		} else if (!has_sysinfo && !fields[i].is_only_rd) {
 			seamcall_log_last(LOG_ERROR, fields[i].name);
@@ -133,14 +117,14 @@ static void read_cmrs(void)
 	unsigned count = 0;
 	uint64_t max;
 
-	if (tdx_is_error(sys_rd(MD_NUM_CMRS, &max)))
+	if (tdx_is_error(tdh_sys_rd(MD_NUM_CMRS, &max)))
 		return;
 	for (; count < max && count < TDX_MAX_CMRS; count++) {
 		uint64_t base;
 		uint64_t size;
 
-		if (tdx_is_error(sys_rd(MD_CMR_BASE + count, &base)) ||
-		    tdx_is_error(sys_rd(MD_CMR_SIZE + count, &size)) || size == 0)
+		if (tdx_is_error(tdh_sys_rd(MD_CMR_BASE + count, &base)) ||
+		    tdx_is_error(tdh_sys_rd(MD_CMR_SIZE + count, &size)) || size == 0)
 			break;
 		cmrs[count] = (struct hpa_range){hpa(base), size};
 	}
@@ -159,9 +143,9 @@ static void read_cpuid_config(void)
 		uint64_t low;
 		uint64_t high;
 
-		if (tdx_is_error(sys_rd(MD_CPUID_CONFIG_LEAVES + i, &leaf)) ||
-		    tdx_is_error(sys_rd(MD_CPUID_CONFIG_VALUES + 2 * i, &low)) ||
-		    tdx_is_error(sys_rd(MD_CPUID_CONFIG_VALUES + 2 * i + 1, &high)))
+		if (tdx_is_error(tdh_sys_rd(MD_CPUID_CONFIG_LEAVES + i, &leaf)) ||
+		    tdx_is_error(tdh_sys_rd(MD_CPUID_CONFIG_VALUES + 2 * i, &low)) ||
+		    tdx_is_error(tdh_sys_rd(MD_CPUID_CONFIG_VALUES + 2 * i + 1, &high)))
 			return;
 		e->leaf = (uint32_t)leaf;
 		e->subleaf = (uint32_t)(leaf >> 32);

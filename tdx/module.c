@@ -16,7 +16,6 @@
 #include "tdx/detect.h"
 #include "tdx/global.h"
 #include "tdx/keyid.h"
-#include "tdx/retry.h"
 #include "tdx/status.h"
 #include "tdx/tdh.h"
 #include "tdx/tdmr_init.h"
@@ -132,12 +131,8 @@ static enum status vmx_on_everywhere(void)
 
 static void lp_init(void *arg)
 {
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
+	tdx_status_t s = tdh_sys_lp_init();
 
-	do {
-		s = tdh_sys_lp_init();
-	} while (tdx_retry(&retry, s));
 	if (tdx_is_error(s))
 		report(arg, "LP.INIT", s);
 }
@@ -146,14 +141,10 @@ static void lp_init(void *arg)
 
 static enum status sys_init(void)
 {
-	struct tdx_retry retry = {0};
+	tdx_status_t s = tdh_sys_init();
 	struct each_result r = {0};
-	tdx_status_t s;
 	char text[48];
 
-	do {
-		s = tdh_sys_init();
-	} while (tdx_retry(&retry, s));
 	tdx_format_status(text, sizeof(text), s);
 	tdx_check_add("TDX module (TDH.SYS.INIT)", !tdx_is_error(s), text, "TDX_SUCCESS",
 		      "enable TDX; the firmware must load the module");
@@ -278,7 +269,6 @@ static void write_back_package(void *arg)
 /* A failed SYS.CONFIG leaves its KeyID reserved: every try uses the same one. */
 static enum status sys_config(void)
 {
-	struct tdx_retry retry = {0};
 	tdx_status_t s;
 	uint64_t size;
 	hpa_t infos;
@@ -289,9 +279,7 @@ static enum status sys_config(void)
 	}
 	/* The PAMT grows with the memory; this costs less than its lines one by one. */
 	oncpu_each_package(write_back_package, NULL);
-	do {
-		s = tdh_sys_config(infos, plan.tdmr_count, keyid_global());
-	} while (tdx_retry(&retry, s));
+	s = tdh_sys_config(infos, plan.tdmr_count, keyid_global());
 	frame_free(infos, size);
 	if (tdx_is_error(s)) {
 		seamcall_log_last(LOG_ERROR, "TDMR configuration");
@@ -303,12 +291,8 @@ static enum status sys_config(void)
 
 static void key_config(void *arg)
 {
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
+	tdx_status_t s = tdh_sys_key_config();
 
-	do {
-		s = tdh_sys_key_config();
-	} while (tdx_retry(&retry, s));
 	if (tdx_is_error(s))
 		report(arg, "global key", s);
 }

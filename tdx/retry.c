@@ -31,11 +31,11 @@ static unsigned max_tries(tdx_status_t s)
 
 bool tdx_is_transient(tdx_status_t s) { return max_tries(s) > 0; }
 
-bool tdx_retry(struct tdx_retry *retry, tdx_status_t s)
+bool tdx_retry(unsigned *tries, tdx_status_t s)
 {
-	if (retry->tries >= max_tries(s))
+	if (*tries >= max_tries(s))
 		return false;
-	retry->tries++;
+	++*tries;
 	for (unsigned i = 0; i < PAUSES_PER_TRY; i++)
 		hw_pause();
 	return true;

@@ -66,12 +66,8 @@ enum status td_refused(struct td *td, struct sept_slot slot, mirror_entry_t e, t
 enum status td_block_claimed(struct td *td, struct sept_slot slot, mirror_entry_t e,
 			     mirror_entry_t to)
 {
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
+	tdx_status_t s = tdh_mem_range_block(td, slot.base, slot.level);
 
-	do {
-		s = tdh_mem_range_block(td->tdr, slot.base, slot.level);
-	} while (td_retry(td, &retry, s));
 	if (tdx_is_error(s))
 		return td_refused(td, slot, e, s, "block");
 	atomic_store(&td->must_track, true);
@@ -82,12 +78,8 @@ enum status td_block_claimed(struct td *td, struct sept_slot slot, mirror_entry_
 enum status td_unblock_claimed(struct td *td, struct sept_slot slot, mirror_entry_t e,
 			       mirror_entry_t to)
 {
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
+	tdx_status_t s = tdh_mem_range_unblock(td, slot.base, slot.level);
 
-	do {
-		s = tdh_mem_range_unblock(td->tdr, slot.base, slot.level);
-	} while (td_retry(td, &retry, s));
 	if (tdx_is_error(s))
 		return td_refused(td, slot, e, s, "unblock");
 	sept_commit(&td->sept, slot, to);
@@ -123,34 +115,17 @@ enum status td_unblock(struct td *td, struct sept_slot slot)
  */
 enum status td_track(struct td *td)
 {
-	struct tdx_retry retry = {0};
 	tdx_status_t s;
 
 	if (!atomic_exchange(&td->must_track, false))
 		return STATUS_OK;
-	do {
-		s = tdh_mem_track(td->tdr);
-	} while (td_retry(td, &retry, s));
+	s = tdh_mem_track(td);
 	if (!tdx_is_error(s))
 		return STATUS_OK;
 	atomic_store(&td->must_track, true);
 	if (tdx_code(s) == TDX_PREVIOUS_TLB_EPOCH_BUSY)
 		return STATUS_BUSY;
 	return td_fail(td, s, "track");
-}
-
-/* With interrupts on, one that stays pending would restart the leaf for ever. */
-static tdx_status_t demote(struct td *td, struct sept_slot slot, hpa_t sept_page)
-{
-	struct tdx_retry retry = {0};
-	bool irq = hw_irq_save();
-	tdx_status_t s;
-
-	do {
-		s = tdh_mem_page_demote(td->tdr, slot.base, slot.level, sept_page);
-	} while (td_retry(td, &retry, s));
-	hw_irq_restore(irq);
-	return s;
 }
 
 enum status td_demote_blocked(struct td *td, struct sept_slot slot)
@@ -172,7 +147,7 @@ enum status td_demote_blocked(struct td *td, struct sept_slot slot)
 		sept_commit(&td->sept, slot, e);
 		return st;
 	}
-	s = demote(td, slot, page);
+	s = tdh_mem_page_demote(td, slot.base, slot.level, page);
 	if (tdx_is_error(s)) {
 		frame_free(page, PAGE_SIZE); /* a refused page is not consumed */
 		sept_node_free(slot, node);
@@ -207,7 +182,6 @@ void td_returned_put_table(struct td *td, struct td_returned *r, hpa_t page)
 
 static enum status remove_blocked_table(struct td *td, struct sept_slot slot)
 {
-	struct tdx_retry retry = {0};
 	mirror_entry_t e = td_sept_settle(slot);
 	struct td_returned *record;
 	tdx_status_t s;
@@ -221,9 +195,7 @@ static enum status remove_blocked_table(struct td *td, struct sept_slot slot)
 		td_returned_free(record);
 		return STATUS_BUSY;
 	}
-	do {
-		s = tdh_mem_sept_remove(td->tdr, slot.base, slot.level);
-	} while (td_retry(td, &retry, s));
+	s = tdh_mem_sept_remove(td, slot.base, slot.level);
 	if (tdx_is_error(s)) {
 		td_returned_free(record);
 		return td_refused(td, slot, e, s, "removal of a Secure EPT page");

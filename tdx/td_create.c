@@ -46,15 +46,12 @@ static enum status create_tdr(struct td *td)
 	enum status st = td_frame_take(LEVEL_4K, FRAME_TD_CONTROL, &td->tdr.pa);
 
 	for (unsigned i = 0; !st && i < MAX_LEAKED_KEYIDS; i++) {
-		struct tdx_retry retry = {0};
 		tdx_status_t s;
 
 		st = keyid_alloc(&td->hkid);
 		if (st)
 			break;
-		do {
-			s = tdh_mng_create(td->tdr, td->hkid);
-		} while (td_retry(td, &retry, s));
+		s = tdh_mng_create(td, td->hkid);
 		if (!tdx_is_error(s)) {
 			td->has_hkid = true;
 			td->key_stage = TD_KEY_ASSIGNED;
@@ -82,13 +79,8 @@ struct key_work {
 static void key_config(void *arg)
 {
 	struct key_work *work = arg;
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
 
-	do {
-		s = tdh_mng_key_config(work->td->tdr);
-	} while (td_retry(work->td, &retry, s));
-	if (tdx_is_error(s)) {
+	if (tdx_is_error(tdh_mng_key_config(work->td))) {
 		td_log_failure(work->td, "key configuration");
 		atomic_store(&work->has_failed, true);
 	}
@@ -107,16 +99,13 @@ static enum status add_tdcs(struct td *td)
 	unsigned count = (unsigned)(tdx_global()->tdcs_size / PAGE_SIZE);
 
 	while (td->tdcx_count < count) {
-		struct tdx_retry retry = {0};
 		tdx_status_t s;
 		hpa_t page;
 		enum status st = td_frame_take(LEVEL_4K, FRAME_TD_CONTROL, &page);
 
 		if (st)
 			return st;
-		do {
-			s = tdh_mng_addcx(td->tdr, page);
-		} while (td_retry(td, &retry, s));
+		s = tdh_mng_addcx(td, page);
 		if (tdx_is_error(s)) {
 			td_log_failure(td, "control page");
 			frame_free(page, PAGE_SIZE);
@@ -140,9 +129,7 @@ static enum status refuse_init(struct td *td, tdx_status_t s, uint64_t extended)
 
 static enum status init_tdcs(struct td *td)
 {
-	struct tdx_retry retry = {0};
 	uint64_t extended;
-	tdx_status_t s;
 	hpa_t page;
 	enum status st = frame_alloc(LEVEL_4K, FRAME_HOST, &page);
 
@@ -150,9 +137,8 @@ static enum status init_tdcs(struct td *td)
 		return st;
 	st = td_params_build(td, phys_ptr(page));
 	if (!st) {
-		do {
-			s = tdh_mng_init(td->tdr, page, &extended);
-		} while (td_retry(td, &retry, s));
+		tdx_status_t s = tdh_mng_init(td, page, &extended);
+
 		if (tdx_is_error(s))
 			st = refuse_init(td, s, extended);
 	}
@@ -162,12 +148,8 @@ static enum status init_tdcs(struct td *td)
 
 static enum status read_field(struct td *td, uint64_t field, uint64_t *value)
 {
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
+	tdx_status_t s = tdh_mng_rd(td, field, value);
 
-	do {
-		s = tdh_mng_rd(td->tdr, field, value);
-	} while (td_retry(td, &retry, s));
 	if (!tdx_is_error(s))
 		return STATUS_OK;
 	td_log_failure(td, "metadata");
@@ -242,14 +224,8 @@ enum status td_create(struct td *td, const struct td_params *params)
 static enum status extend(struct td *td, gpa_t at)
 {
 	for (uint64_t offset = 0; offset < PAGE_SIZE; offset += 256) {
-		struct tdx_retry retry = {0};
-		tdx_status_t s;
-
-		do {
-			s = tdh_mr_extend(td->tdr, gpa_add(at, offset));
-		} while (td_retry(td, &retry, s));
 		/* The page is in, its measurement is not: no way back. */
-		if (tdx_is_error(s))
+		if (tdx_is_error(tdh_mr_extend(td, gpa_add(at, offset))))
 			return td_die(td, "measurement");
 	}
 	return STATUS_OK;
@@ -257,7 +233,6 @@ static enum status extend(struct td *td, gpa_t at)
 
 enum status td_add_measured_page(struct td *td, gpa_t at, const void *source)
 {
-	struct tdx_retry retry = {0};
 	struct sept_slot slot;
 	tdx_status_t s;
 	hpa_t frame;
@@ -277,9 +252,7 @@ enum status td_add_measured_page(struct td *td, gpa_t at, const void *source)
 		sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
 		return st;
 	}
-	do {
-		s = tdh_mem_page_add(td->tdr, at, frame, phys_of(source));
-	} while (td_retry(td, &retry, s));
+	s = tdh_mem_page_add(td, at, frame, phys_of(source));
 	if (tdx_is_error(s)) {
 		st = td_die(td, "measured page");
 		td_frame_quarantine(td, frame, PAGE_SIZE, "measured page");
@@ -293,14 +266,11 @@ enum status td_add_measured_page(struct td *td, gpa_t at, const void *source)
 
 enum status td_finalize(struct td *td)
 {
-	struct tdx_retry retry = {0};
 	tdx_status_t s;
 
 	if (td->is_finalized || td->is_dead)
 		return STATUS_BAD_STATE;
-	do {
-		s = tdh_mr_finalize(td->tdr);
-	} while (td_retry(td, &retry, s));
+	s = tdh_mr_finalize(td);
 	if (tdx_is_error(s)) {
 		td_log_failure(td, "finalize");
 		return tdx_code(s) == TDX_NO_VCPUS ? STATUS_BAD_STATE

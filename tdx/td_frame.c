@@ -7,12 +7,6 @@
 #include "tdx/td_private.h"
 #include "tdx/tdmr_init.h"
 
-bool td_retry(struct td *td, struct tdx_retry *retry, tdx_status_t s)
-{
-	atomic_fetch_add_explicit(&td->seamcalls, 1, memory_order_relaxed);
-	return tdx_retry(retry, s);
-}
-
 void td_log_failure(const struct td *td, const char *what)
 {
 	char text[96];

@@ -70,7 +70,6 @@ enum status td_take_private(struct td *td, struct sept_slot slot, hpa_t *out)
 /* Puts a Secure EPT page below a free entry. */
 static enum status add_table(struct td *td, struct sept_slot slot)
 {
-	struct tdx_retry retry = {0};
 	struct sept_node *node;
 	enum status st;
 	tdx_status_t s;
@@ -85,9 +84,7 @@ static enum status add_table(struct td *td, struct sept_slot slot)
 		sept_commit(&td->sept, slot, free_entry);
 		return st;
 	}
-	do {
-		s = tdh_mem_sept_add(td->tdr, slot.base, slot.level, page);
-	} while (td_retry(td, &retry, s));
+	s = tdh_mem_sept_add(td, slot.base, slot.level, page);
 	if (tdx_is_error(s)) {
 		frame_free(page, PAGE_SIZE); /* a refused page is not consumed */
 		sept_node_free(slot, node);
@@ -132,7 +129,6 @@ enum status td_sept_reach(struct td *td, gpa_t at, enum page_level level,
  */
 static enum status install(struct td *td, gpa_t at, enum page_level level)
 {
-	struct tdx_retry retry = {0};
 	struct sept_slot slot;
 	tdx_status_t s;
 	hpa_t frame;
@@ -153,9 +149,7 @@ static enum status install(struct td *td, gpa_t at, enum page_level level)
 		sept_commit(&td->sept, slot, free_entry);
 		return st;
 	}
-	do {
-		s = tdh_mem_page_aug(td->tdr, slot.base, level, frame);
-	} while (td_retry(td, &retry, s));
+	s = tdh_mem_page_aug(td, slot.base, level, frame);
 	if (tdx_is_error(s)) {
 		frame_free(frame, level_size(level)); /* a refused page is not consumed */
 		sept_commit(&td->sept, slot, free_entry);

@@ -10,9 +10,6 @@
 #include "tdx/td.h"
 #include "tdx/tdh.h"
 
-/* tdx_retry(), and counts the call for the TD. Every leaf but VP.ENTER passes here. */
-bool td_retry(struct td *td, struct tdx_retry *retry, tdx_status_t s);
-
 /* Logs this CPU's last SEAMCALL with the TD's name and `what`. */
 void td_log_failure(const struct td *td, const char *what);
 

@@ -73,18 +73,6 @@ static void finish(struct td *td, struct td_returned *r, bool is_clean)
 
 /* ---- Page by page ---- */
 
-static tdx_status_t page_wbinvd(struct td *td, hpa_t page)
-{
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
-
-	do {
-		s = tdh_phymem_page_wbinvd(keyid_address(page, td->hkid));
-		atomic_fetch_add_explicit(&td->page_wbinvds, 1, memory_order_relaxed);
-	} while (td_retry(td, &retry, s));
-	return s;
-}
-
 /* STATUS_OK also when the frame went to quarantine: it is off the list. */
 static enum status write_back_one(struct td *td, struct td_returned *r, unsigned *budget)
 {
@@ -99,7 +87,9 @@ static enum status write_back_one(struct td *td, struct td_returned *r, unsigned
 			return STATUS_OK;
 		}
 		--*budget;
-		s = page_wbinvd(td, hpa_add(r->frame, r->written));
+		s = tdh_phymem_page_wbinvd(
+			td, keyid_address(hpa_add(r->frame, r->written), td->hkid));
+		atomic_fetch_add_explicit(&td->page_wbinvds, 1, memory_order_relaxed);
 		if (tdx_is_error(s) && td_status_of(s) == STATUS_BUSY) {
 			push(td, r);
 			return STATUS_BUSY;

@@ -31,47 +31,25 @@ static void flush_vcpu(void *arg)
 		log_error("TD %s: vCPU %u is not flushed", vcpu->td->name, vcpu->index);
 }
 
-static void flush_vcpus(struct td *td)
+static void flush_vcpus(struct td *td, bool everywhere)
 {
-	for (unsigned i = 0; i < td->vcpu_count; i++) {
-		int cpu = atomic_load(&td->vcpus[i]->assoc_cpu);
-
-		if (cpu >= 0)
-			oncpu_run((unsigned)cpu, flush_vcpu, td->vcpus[i]);
-	}
-}
-
-static void flush_all_here(void *arg)
-{
-	struct td *td = arg;
-
 	for (unsigned i = 0; i < td->vcpu_count; i++)
-		flush_vcpu(td->vcpus[i]);
-}
-
-static tdx_status_t vpflushdone(struct td *td)
-{
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
-
-	do {
-		s = tdh_mng_vpflushdone(td->tdr);
-	} while (td_retry(td, &retry, s));
-	return s;
+		for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+			if (everywhere || atomic_load(&td->vcpus[i]->assoc_cpu) == (int)cpu)
+				oncpu_run(cpu, flush_vcpu, td->vcpus[i]);
 }
 
 static enum status end_vcpus(struct td *td)
 {
+	bool everywhere = false;
 	tdx_status_t s;
 
-	flush_vcpus(td);
-	s = vpflushdone(td);
-	if (tdx_code(s) == TDX_FLUSHVP_NOT_DONE) {
-		/* A vCPU is associated where our books do not have it: ask every CPU. */
-		for (unsigned cpu = 0; cpu < cpu_count; cpu++)
-			oncpu_run(cpu, flush_all_here, td);
-		s = vpflushdone(td);
-	}
+	do {
+		flush_vcpus(td, everywhere);
+		s = tdh_mng_vpflushdone(td);
+		/* A vCPU is associated where our books do not have it? Ask every CPU, once. */
+		everywhere = !everywhere;
+	} while (everywhere && tdx_code(s) == TDX_FLUSHVP_NOT_DONE);
 	if (!tdx_is_error(s))
 		return STATUS_OK;
 	td_log_failure(td, "end of vCPUs");
@@ -90,11 +68,8 @@ static void write_back_cache(void *arg)
 	tdx_status_t s;
 
 	for (unsigned i = 0; i < MAX_CACHE_WB_STEPS; i++) {
-		struct tdx_retry retry = {0};
 
-		do {
-			s = tdh_phymem_cache_wb(step);
-		} while (td_retry(work->td, &retry, s));
+		s = tdh_phymem_cache_wb(work->td, step);
 		if (tdx_code(s) == TDX_INTERRUPTED_RESUMABLE)
 			step = TDX_CACHE_WB_RESUME;
 		else if (tdx_code(s) == TDX_WBCACHE_RESUME_ERROR && step == TDX_CACHE_WB_RESUME)
@@ -109,17 +84,6 @@ static void write_back_cache(void *arg)
 	}
 }
 
-static tdx_status_t freeid(struct td *td)
-{
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
-
-	do {
-		s = tdh_mng_key_freeid(td->tdr);
-	} while (td_retry(td, &retry, s));
-	return s;
-}
-
 static enum status write_back_and_free(struct td *td)
 {
 	tdx_status_t s;
@@ -128,7 +92,7 @@ static enum status write_back_and_free(struct td *td)
 		struct cache_work work = {.td = td};
 
 		oncpu_each_package(write_back_cache, &work);
-		s = freeid(td);
+		s = tdh_mng_key_freeid(td);
 		if (!tdx_is_error(s))
 			return STATUS_OK;
 		if (tdx_code(s) != TDX_WBCACHE_NOT_COMPLETE)
@@ -175,18 +139,6 @@ enum status td_release_keyid(struct td *td)
 
 /* ---- Pages ---- */
 
-static tdx_status_t reclaim_page(struct td *td, hpa_t page)
-{
-	struct tdx_retry retry = {0};
-	uint64_t size_level;
-	tdx_status_t s;
-
-	do {
-		s = tdh_phymem_page_reclaim(page, &size_level);
-	} while (td_retry(td, &retry, s));
-	return s;
-}
-
 /* False: it is quarantined. */
 static bool take_back(struct td *td, hpa_t page, enum page_level level)
 {
@@ -196,7 +148,7 @@ static bool take_back(struct td *td, hpa_t page, enum page_level level)
 		atomic_fetch_add(&td->quarantined_bytes, level_size(level));
 		return false;
 	}
-	if (!tdx_is_error(reclaim_page(td, page)))
+	if (!tdx_is_error(tdh_phymem_page_reclaim(td, page)))
 		return true;
 	td_frame_quarantine(td, page, level_size(level), "reclaim");
 	return false;
@@ -383,7 +335,6 @@ static bool reclaim_vcpus(struct td *td, unsigned *budget)
 /* FREEID and RECLAIM wrote the TDR after the last CACHE.WB, under the module's own key. */
 static void reclaim_tdr(struct td *td)
 {
-	struct tdx_retry retry = {0};
 	tdx_status_t s;
 	hpa_t page = td->tdr.pa;
 
@@ -394,12 +345,9 @@ static void reclaim_tdr(struct td *td)
 		atomic_fetch_add(&td->quarantined_bytes, PAGE_SIZE);
 		return;
 	}
-	s = reclaim_page(td, page);
-	if (!tdx_is_error(s)) {
-		do {
-			s = tdh_phymem_page_wbinvd(keyid_address(page, keyid_global()));
-		} while (td_retry(td, &retry, s));
-	}
+	s = tdh_phymem_page_reclaim(td, page);
+	if (!tdx_is_error(s))
+		s = tdh_phymem_page_wbinvd(td, keyid_address(page, keyid_global()));
 	if (tdx_is_error(s))
 		td_frame_quarantine(td, page, PAGE_SIZE, "TDR");
 	else

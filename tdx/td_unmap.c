@@ -123,7 +123,6 @@ enum status td_unmap_private_begin(struct td *td, gpa_t at, uint64_t size)
 
 static enum status remove_leaf(struct td *td, struct sept_slot slot)
 {
-	struct tdx_retry retry = {0};
 	mirror_entry_t e = sept_read(slot);
 	struct td_returned *record;
 	tdx_status_t s;
@@ -138,9 +137,7 @@ static enum status remove_leaf(struct td *td, struct sept_slot slot)
 		td_returned_free(record);
 		return STATUS_BUSY;
 	}
-	do {
-		s = tdh_mem_page_remove(td->tdr, slot.base, slot.level);
-	} while (td_retry(td, &retry, s));
+	s = tdh_mem_page_remove(td, slot.base, slot.level);
 	if (tdx_is_error(s)) {
 		td_returned_free(record);
 		return td_refused(td, slot, e, s, "remove");

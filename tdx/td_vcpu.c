@@ -13,22 +13,19 @@ STATIC_ASSERT(sizeof(struct vp_regs) == sizeof(struct seamcall_regs),
 
 static enum status create_tdvpr(struct td *td, struct td_vcpu *vcpu)
 {
-	struct tdx_retry retry = {0};
 	tdx_status_t s;
 	enum status st = td_frame_take(LEVEL_4K, FRAME_TD_CONTROL, &vcpu->tdvpr.pa);
 
 	if (st)
 		return st;
-	do {
-		s = tdh_vp_create(td->tdr, vcpu->tdvpr);
-	} while (td_retry(td, &retry, s));
+	vcpu->td = td;
+	s = tdh_vp_create(vcpu);
 	if (tdx_is_error(s)) {
 		td_log_failure(td, "vCPU creation");
 		frame_free(vcpu->tdvpr.pa, PAGE_SIZE);
 		vcpu->tdvpr.pa = hpa(0);
 		return td_status_of(s);
 	}
-	vcpu->td = td;
 	vcpu->index = td->vcpu_count;
 	vcpu->assoc_cpu = -1;
 	td->vcpus[td->vcpu_count++] = vcpu;
@@ -40,16 +37,13 @@ static enum status add_tdvps(struct td *td, struct td_vcpu *vcpu)
 	unsigned count = (unsigned)(tdx_global()->tdvps_size / PAGE_SIZE) - 1;
 
 	while (vcpu->tdcx_count < count) {
-		struct tdx_retry retry = {0};
 		tdx_status_t s;
 		hpa_t page;
 		enum status st = td_frame_take(LEVEL_4K, FRAME_TD_CONTROL, &page);
 
 		if (st)
 			return st;
-		do {
-			s = tdh_vp_addcx(vcpu->tdvpr, page);
-		} while (td_retry(td, &retry, s));
+		s = tdh_vp_addcx(vcpu, page);
 		if (tdx_is_error(s)) {
 			td_log_failure(td, "vCPU control page");
 			frame_free(page, PAGE_SIZE);
@@ -62,12 +56,8 @@ static enum status add_tdvps(struct td *td, struct td_vcpu *vcpu)
 
 static enum status init_vcpu(struct td *td, struct td_vcpu *vcpu, uint64_t rcx)
 {
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
+	tdx_status_t s = tdh_vp_init(vcpu, rcx);
 
-	do {
-		s = tdh_vp_init(vcpu->tdvpr, rcx);
-	} while (td_retry(td, &retry, s));
 	if (tdx_is_error(s)) {
 		td_log_failure(td, "vCPU initialisation");
 		return td_status_of(s);
@@ -120,13 +110,7 @@ static enum status vp_result(struct td_vcpu *vcpu, tdx_status_t s, const char *w
 static enum status write_field(struct td_vcpu *vcpu, uint64_t field, uint64_t value,
 			       uint64_t mask)
 {
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
-
-	do {
-		s = tdh_vp_wr(vcpu->tdvpr, field, value, mask);
-	} while (td_retry(vcpu->td, &retry, s));
-	return vp_result(vcpu, s, "vCPU field");
+	return vp_result(vcpu, tdh_vp_wr(vcpu, field, value, mask), "vCPU field");
 }
 
 struct configure_work {
@@ -172,7 +156,7 @@ tdx_status_t td_vcpu_enter(struct td_vcpu *vcpu, struct vp_regs *regs)
 
 	__builtin_memcpy(&r, regs, sizeof(r));
 	atomic_store_explicit(&vcpu->in_guest, true, memory_order_release);
-	s = tdh_vp_enter(vcpu->tdvpr, &r);
+	s = tdh_vp_enter(vcpu, &r);
 	__builtin_memcpy(regs, &r, sizeof(r));
 	if (atomic_load_explicit(&vcpu->assoc_cpu, memory_order_relaxed) != cpu &&
 	    tdx_code(s) != TDX_VCPU_ASSOCIATED)
@@ -184,18 +168,13 @@ tdx_status_t td_vcpu_enter(struct td_vcpu *vcpu, struct vp_regs *regs)
 
 enum status td_vcpu_interrupt_pending(struct td_vcpu *vcpu, bool *pending)
 {
-	struct tdx_retry retry = {0};
 	uint64_t details;
-	tdx_status_t s;
-	enum status st;
+	enum status s =
+		vp_result(vcpu, tdh_vp_rd(vcpu, MD_VP_STATE_DETAILS, &details), "vCPU state");
 
-	do {
-		s = tdh_vp_rd(vcpu->tdvpr, MD_VP_STATE_DETAILS, &details);
-	} while (td_retry(vcpu->td, &retry, s));
-	st = vp_result(vcpu, s, "vCPU state");
-	if (!st)
+	if (!s)
 		*pending = details & VP_STATE_INTERRUPT_PENDING;
-	return st;
+	return s;
 }
 
 enum status td_vcpu_pend_nmi(struct td_vcpu *vcpu)
@@ -205,12 +184,8 @@ enum status td_vcpu_pend_nmi(struct td_vcpu *vcpu)
 
 enum status td_vcpu_flush(struct td_vcpu *vcpu)
 {
-	struct tdx_retry retry = {0};
-	tdx_status_t s;
+	tdx_status_t s = tdh_vp_flush(vcpu);
 
-	do {
-		s = tdh_vp_flush(vcpu->tdvpr);
-	} while (td_retry(vcpu->td, &retry, s));
 	if (tdx_is_error(s) && tdx_code(s) != TDX_VCPU_NOT_ASSOCIATED) {
 		td_log_failure(vcpu->td, "vCPU flush");
 		return td_status_of(s);

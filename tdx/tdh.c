@@ -1,250 +1,275 @@
 /* SPDX-License-Identifier: MIT */
 #include "tdx/tdh.h"
 
+#include "core/hw.h"
+#include "tdx/retry.h"
+
+/* `td`: for whom, or NULL. */
+static tdx_status_t call(struct td *td, uint64_t leaf, struct seamcall_regs *regs)
+{
+	const struct seamcall_regs in = *regs;
+	unsigned tries = 0;
+	tdx_status_t s;
+
+	do {
+		*regs = in;
+		s = seamcall(leaf, regs);
+		if (td)
+			atomic_fetch_add_explicit(&td->seamcalls, 1, memory_order_relaxed);
+	} while (tdx_retry(&tries, s));
+	return s;
+}
+
+static tdx_status_t call1(struct td *td, uint64_t leaf, uint64_t rcx)
+{
+	struct seamcall_regs regs = {.rcx = rcx};
+
+	return call(td, leaf, &regs);
+}
+
+static tdx_status_t call2(struct td *td, uint64_t leaf, uint64_t rcx, uint64_t rdx)
+{
+	struct seamcall_regs regs = {.rcx = rcx, .rdx = rdx};
+
+	return call(td, leaf, &regs);
+}
+
+/* The RD leaves: field in RDX, its value in R8. */
+static tdx_status_t rd_call(struct td *td, uint64_t leaf, uint64_t rcx, uint64_t field,
+			    uint64_t *value)
+{
+	struct seamcall_regs regs = {.rcx = rcx, .rdx = field};
+	tdx_status_t s = call(td, leaf, &regs);
+
+	*value = regs.r8;
+	return s;
+}
+
 /* "GPA and level" operand: page frame in 51:12, level in 2:0. */
 static uint64_t gpa_and_level(gpa_t at, enum page_level level)
 {
 	return align_down(at.raw, level_size(level)) | (uint64_t)level;
 }
 
-static tdx_status_t call1(uint64_t leaf, uint64_t rcx)
-{
-	struct seamcall_regs regs = {.rcx = rcx};
-
-	return seamcall(leaf, &regs);
-}
-
-static tdx_status_t call2(uint64_t leaf, uint64_t rcx, uint64_t rdx)
-{
-	struct seamcall_regs regs = {.rcx = rcx, .rdx = rdx};
-
-	return seamcall(leaf, &regs);
-}
-
-static tdx_status_t mem_call(uint64_t leaf, tdr_t tdr, gpa_t at, enum page_level level,
+static tdx_status_t mem_call(struct td *td, uint64_t leaf, gpa_t at, enum page_level level,
 			     hpa_t r8)
 {
 	struct seamcall_regs regs = {
-		.rcx = gpa_and_level(at, level), .rdx = tdr.pa.raw, .r8 = r8.raw};
+		.rcx = gpa_and_level(at, level), .rdx = td->tdr.pa.raw, .r8 = r8.raw};
 
-	return seamcall(leaf, &regs);
+	return call(td, leaf, &regs);
 }
 
-tdx_status_t tdh_sys_init(void) { return call1(TDH_SYS_INIT, 0); }
+/* With interrupts on, one that stays pending would restart the leaf for ever. */
+static tdx_status_t mem_call_irq_off(struct td *td, uint64_t leaf, gpa_t at,
+				     enum page_level level, hpa_t r8)
+{
+	bool irq = hw_irq_save();
+	tdx_status_t s = mem_call(td, leaf, at, level, r8);
 
-tdx_status_t tdh_sys_lp_init(void) { return call1(TDH_SYS_LP_INIT, 0); }
+	hw_irq_restore(irq);
+	return s;
+}
 
-tdx_status_t tdh_sys_info(hpa_t info, hpa_t cmrs, uint64_t cmr_count)
+tdx_status_t tdh_sys_init(void) { return call1(NULL, TDH_SYS_INIT, 0); }
+
+tdx_status_t tdh_sys_lp_init(void) { return call1(NULL, TDH_SYS_LP_INIT, 0); }
+
+tdx_status_t tdh_sys_info(hpa_t info, hpa_t cmrs)
 {
 	struct seamcall_regs regs = {.rcx = info.raw,
 				     .rdx = sizeof(struct tdx_sysinfo),
 				     .r8 = cmrs.raw,
-				     .r9 = cmr_count};
+				     .r9 = TDX_MAX_CMRS};
 
-	return seamcall(TDH_SYS_INFO, &regs);
+	return call(NULL, TDH_SYS_INFO, &regs);
 }
 
-tdx_status_t tdh_sys_rd(uint64_t field, uint64_t *value, uint64_t *next)
+tdx_status_t tdh_sys_rd(uint64_t field, uint64_t *value)
 {
-	struct seamcall_regs regs = {.rdx = field};
-	tdx_status_t s = seamcall(TDH_SYS_RD, &regs);
-
-	*value = regs.r8;
-	if (next)
-		*next = regs.rdx;
-	return s;
+	return rd_call(NULL, TDH_SYS_RD, 0, field, value);
 }
 
 tdx_status_t tdh_sys_config(hpa_t tdmr_infos, uint64_t count, uint16_t hkid)
 {
 	struct seamcall_regs regs = {.rcx = tdmr_infos.raw, .rdx = count, .r8 = hkid};
 
-	return seamcall(TDH_SYS_CONFIG, &regs);
+	return call(NULL, TDH_SYS_CONFIG, &regs);
 }
 
-tdx_status_t tdh_sys_key_config(void) { return call1(TDH_SYS_KEY_CONFIG, 0); }
+tdx_status_t tdh_sys_key_config(void) { return call1(NULL, TDH_SYS_KEY_CONFIG, 0); }
 
 tdx_status_t tdh_sys_tdmr_init(hpa_t tdmr, uint64_t *next)
 {
 	struct seamcall_regs regs = {.rcx = tdmr.raw};
-	tdx_status_t s = seamcall(TDH_SYS_TDMR_INIT, &regs);
+	tdx_status_t s = call(NULL, TDH_SYS_TDMR_INIT, &regs);
 
 	*next = regs.rdx;
 	return s;
 }
 
-tdx_status_t tdh_mng_create(tdr_t tdr, uint16_t hkid)
+tdx_status_t tdh_mng_create(struct td *td, uint16_t hkid)
 {
-	return call2(TDH_MNG_CREATE, tdr.pa.raw, hkid);
+	return call2(td, TDH_MNG_CREATE, td->tdr.pa.raw, hkid);
 }
 
-tdx_status_t tdh_mng_key_config(tdr_t tdr) { return call1(TDH_MNG_KEY_CONFIG, tdr.pa.raw); }
-
-tdx_status_t tdh_mng_addcx(tdr_t tdr, hpa_t page)
+tdx_status_t tdh_mng_key_config(struct td *td)
 {
-	return call2(TDH_MNG_ADDCX, page.raw, tdr.pa.raw);
+	return call1(td, TDH_MNG_KEY_CONFIG, td->tdr.pa.raw);
 }
 
-tdx_status_t tdh_mng_init(tdr_t tdr, hpa_t params, uint64_t *extended)
+tdx_status_t tdh_mng_addcx(struct td *td, hpa_t page)
 {
-	struct seamcall_regs regs = {.rcx = tdr.pa.raw, .rdx = params.raw};
-	tdx_status_t s = seamcall(TDH_MNG_INIT, &regs);
+	return call2(td, TDH_MNG_ADDCX, page.raw, td->tdr.pa.raw);
+}
+
+tdx_status_t tdh_mng_init(struct td *td, hpa_t params, uint64_t *extended)
+{
+	struct seamcall_regs regs = {.rcx = td->tdr.pa.raw, .rdx = params.raw};
+	tdx_status_t s = call(td, TDH_MNG_INIT, &regs);
 
 	*extended = regs.rcx;
 	return s;
 }
 
-tdx_status_t tdh_mng_rd(tdr_t tdr, uint64_t field, uint64_t *value)
+tdx_status_t tdh_mng_rd(struct td *td, uint64_t field, uint64_t *value)
 {
-	struct seamcall_regs regs = {.rcx = tdr.pa.raw, .rdx = field};
-	tdx_status_t s = seamcall(TDH_MNG_RD, &regs);
-
-	*value = regs.r8;
-	return s;
+	return rd_call(td, TDH_MNG_RD, td->tdr.pa.raw, field, value);
 }
 
-tdx_status_t tdh_mng_vpflushdone(tdr_t tdr) { return call1(TDH_MNG_VPFLUSHDONE, tdr.pa.raw); }
-
-tdx_status_t tdh_mng_key_freeid(tdr_t tdr) { return call1(TDH_MNG_KEY_FREEID, tdr.pa.raw); }
-
-tdx_status_t tdh_mr_extend(tdr_t tdr, gpa_t chunk)
+tdx_status_t tdh_mng_vpflushdone(struct td *td)
 {
-	return call2(TDH_MR_EXTEND, chunk.raw, tdr.pa.raw);
+	return call1(td, TDH_MNG_VPFLUSHDONE, td->tdr.pa.raw);
 }
 
-tdx_status_t tdh_mr_finalize(tdr_t tdr) { return call1(TDH_MR_FINALIZE, tdr.pa.raw); }
-
-tdx_status_t tdh_vp_create(tdr_t tdr, tdvpr_t tdvpr)
+tdx_status_t tdh_mng_key_freeid(struct td *td)
 {
-	return call2(TDH_VP_CREATE, tdvpr.pa.raw, tdr.pa.raw);
+	return call1(td, TDH_MNG_KEY_FREEID, td->tdr.pa.raw);
 }
 
-tdx_status_t tdh_vp_addcx(tdvpr_t tdvpr, hpa_t page)
+tdx_status_t tdh_mr_extend(struct td *td, gpa_t chunk)
 {
-	return call2(TDH_VP_ADDCX, page.raw, tdvpr.pa.raw);
+	return call2(td, TDH_MR_EXTEND, chunk.raw, td->tdr.pa.raw);
 }
 
-tdx_status_t tdh_vp_init(tdvpr_t tdvpr, uint64_t rcx)
+tdx_status_t tdh_mr_finalize(struct td *td)
 {
-	return call2(TDH_VP_INIT, tdvpr.pa.raw, rcx);
+	return call1(td, TDH_MR_FINALIZE, td->tdr.pa.raw);
 }
 
-tdx_status_t tdh_vp_rd(tdvpr_t tdvpr, uint64_t field, uint64_t *value)
+tdx_status_t tdh_vp_create(struct td_vcpu *vcpu)
 {
-	struct seamcall_regs regs = {.rcx = tdvpr.pa.raw, .rdx = field};
-	tdx_status_t s = seamcall(TDH_VP_RD, &regs);
-
-	*value = regs.r8;
-	return s;
+	return call2(vcpu->td, TDH_VP_CREATE, vcpu->tdvpr.pa.raw, vcpu->td->tdr.pa.raw);
 }
 
-tdx_status_t tdh_vp_wr(tdvpr_t tdvpr, uint64_t field, uint64_t value, uint64_t mask)
+tdx_status_t tdh_vp_addcx(struct td_vcpu *vcpu, hpa_t page)
+{
+	return call2(vcpu->td, TDH_VP_ADDCX, page.raw, vcpu->tdvpr.pa.raw);
+}
+
+tdx_status_t tdh_vp_init(struct td_vcpu *vcpu, uint64_t rcx)
+{
+	return call2(vcpu->td, TDH_VP_INIT, vcpu->tdvpr.pa.raw, rcx);
+}
+
+tdx_status_t tdh_vp_rd(struct td_vcpu *vcpu, uint64_t field, uint64_t *value)
+{
+	return rd_call(vcpu->td, TDH_VP_RD, vcpu->tdvpr.pa.raw, field, value);
+}
+
+tdx_status_t tdh_vp_wr(struct td_vcpu *vcpu, uint64_t field, uint64_t value, uint64_t mask)
 {
 	struct seamcall_regs regs = {
-		.rcx = tdvpr.pa.raw, .rdx = field, .r8 = value, .r9 = mask};
+		.rcx = vcpu->tdvpr.pa.raw, .rdx = field, .r8 = value, .r9 = mask};
 
-	return seamcall(TDH_VP_WR, &regs);
+	return call(vcpu->td, TDH_VP_WR, &regs);
 }
 
-tdx_status_t tdh_vp_flush(tdvpr_t tdvpr) { return call1(TDH_VP_FLUSH, tdvpr.pa.raw); }
-
-tdx_status_t tdh_vp_enter(tdvpr_t tdvpr, struct seamcall_regs *regs)
+tdx_status_t tdh_vp_flush(struct td_vcpu *vcpu)
 {
-	regs->rcx = tdvpr.pa.raw;
+	return call1(vcpu->td, TDH_VP_FLUSH, vcpu->tdvpr.pa.raw);
+}
+
+tdx_status_t tdh_vp_enter(struct td_vcpu *vcpu, struct seamcall_regs *regs)
+{
+	regs->rcx = vcpu->tdvpr.pa.raw;
 	return seamcall(TDH_VP_ENTER, regs);
 }
 
-tdx_status_t tdh_mem_sept_add(tdr_t tdr, gpa_t at, enum page_level level, hpa_t page)
+tdx_status_t tdh_mem_sept_add(struct td *td, gpa_t at, enum page_level level, hpa_t page)
 {
-	return mem_call(TDH_MEM_SEPT_ADD, tdr, at, level, page);
+	return mem_call(td, TDH_MEM_SEPT_ADD, at, level, page);
 }
 
-tdx_status_t tdh_mem_sept_remove(tdr_t tdr, gpa_t at, enum page_level level)
+tdx_status_t tdh_mem_sept_remove(struct td *td, gpa_t at, enum page_level level)
 {
-	return mem_call(TDH_MEM_SEPT_REMOVE, tdr, at, level, hpa(0));
+	return mem_call(td, TDH_MEM_SEPT_REMOVE, at, level, hpa(0));
 }
 
-tdx_status_t tdh_mem_sept_rd(tdr_t tdr, gpa_t at, enum page_level level,
+tdx_status_t tdh_mem_sept_rd(struct td *td, gpa_t at, enum page_level level,
 			     struct sept_details *out)
 {
-	struct seamcall_regs regs = {.rcx = gpa_and_level(at, level), .rdx = tdr.pa.raw};
-	tdx_status_t s = seamcall(TDH_MEM_SEPT_RD, &regs);
+	struct seamcall_regs regs = {.rcx = gpa_and_level(at, level), .rdx = td->tdr.pa.raw};
+	tdx_status_t s = call(td, TDH_MEM_SEPT_RD, &regs);
 
 	*out = (struct sept_details){.entry = regs.rcx, .level_state = regs.rdx};
 	return s;
 }
 
-tdx_status_t tdh_mem_page_add(tdr_t tdr, gpa_t at, hpa_t page, hpa_t source)
+tdx_status_t tdh_mem_page_add(struct td *td, gpa_t at, hpa_t page, hpa_t source)
 {
 	struct seamcall_regs regs = {.rcx = gpa_and_level(at, LEVEL_4K),
-				     .rdx = tdr.pa.raw,
+				     .rdx = td->tdr.pa.raw,
 				     .r8 = page.raw,
 				     .r9 = source.raw};
 
-	return seamcall(TDH_MEM_PAGE_ADD, &regs);
+	return call(td, TDH_MEM_PAGE_ADD, &regs);
 }
 
-tdx_status_t tdh_mem_page_aug(tdr_t tdr, gpa_t at, enum page_level level, hpa_t page)
+tdx_status_t tdh_mem_page_aug(struct td *td, gpa_t at, enum page_level level, hpa_t page)
 {
-	return mem_call(TDH_MEM_PAGE_AUG, tdr, at, level, page);
+	return mem_call(td, TDH_MEM_PAGE_AUG, at, level, page);
 }
 
-tdx_status_t tdh_mem_page_remove(tdr_t tdr, gpa_t at, enum page_level level)
+tdx_status_t tdh_mem_page_remove(struct td *td, gpa_t at, enum page_level level)
 {
-	return mem_call(TDH_MEM_PAGE_REMOVE, tdr, at, level, hpa(0));
+	return mem_call(td, TDH_MEM_PAGE_REMOVE, at, level, hpa(0));
 }
 
-tdx_status_t tdh_mem_page_demote(tdr_t tdr, gpa_t at, enum page_level level, hpa_t sept_page)
+tdx_status_t tdh_mem_page_demote(struct td *td, gpa_t at, enum page_level level,
+				 hpa_t sept_page)
 {
-	return mem_call(TDH_MEM_PAGE_DEMOTE, tdr, at, level, sept_page);
+	return mem_call_irq_off(td, TDH_MEM_PAGE_DEMOTE, at, level, sept_page);
 }
 
-tdx_status_t tdh_mem_page_promote(tdr_t tdr, gpa_t at, enum page_level level, hpa_t *sept_page)
+tdx_status_t tdh_mem_page_promote(struct td *td, gpa_t at, enum page_level level)
 {
-	struct seamcall_regs regs = {.rcx = gpa_and_level(at, level), .rdx = tdr.pa.raw};
-	tdx_status_t s = seamcall(TDH_MEM_PAGE_PROMOTE, &regs);
-
-	*sept_page = hpa(regs.rcx);
-	return s;
+	return mem_call_irq_off(td, TDH_MEM_PAGE_PROMOTE, at, level, hpa(0));
 }
 
-tdx_status_t tdh_mem_range_block(tdr_t tdr, gpa_t at, enum page_level level)
+tdx_status_t tdh_mem_range_block(struct td *td, gpa_t at, enum page_level level)
 {
-	return mem_call(TDH_MEM_RANGE_BLOCK, tdr, at, level, hpa(0));
+	return mem_call(td, TDH_MEM_RANGE_BLOCK, at, level, hpa(0));
 }
 
-tdx_status_t tdh_mem_range_unblock(tdr_t tdr, gpa_t at, enum page_level level)
+tdx_status_t tdh_mem_range_unblock(struct td *td, gpa_t at, enum page_level level)
 {
-	return mem_call(TDH_MEM_RANGE_UNBLOCK, tdr, at, level, hpa(0));
+	return mem_call(td, TDH_MEM_RANGE_UNBLOCK, at, level, hpa(0));
 }
 
-tdx_status_t tdh_mem_track(tdr_t tdr) { return call1(TDH_MEM_TRACK, tdr.pa.raw); }
+tdx_status_t tdh_mem_track(struct td *td) { return call1(td, TDH_MEM_TRACK, td->tdr.pa.raw); }
 
-tdx_status_t tdh_phymem_page_rdmd(hpa_t page, uint64_t *type, uint64_t *size_level)
+tdx_status_t tdh_phymem_page_reclaim(struct td *td, hpa_t page)
 {
-	struct seamcall_regs regs = {.rcx = page.raw};
-	tdx_status_t s = seamcall(TDH_PHYMEM_PAGE_RDMD, &regs);
-
-	*type = regs.rcx;
-	*size_level = regs.r8;
-	return s;
+	return call1(td, TDH_PHYMEM_PAGE_RECLAIM, page.raw);
 }
 
-tdx_status_t tdh_phymem_page_reclaim(hpa_t page, uint64_t *size_level)
+tdx_status_t tdh_phymem_page_wbinvd(struct td *td, uint64_t keyed)
 {
-	struct seamcall_regs regs = {.rcx = page.raw};
-	tdx_status_t s = seamcall(TDH_PHYMEM_PAGE_RECLAIM, &regs);
-
-	*size_level = regs.r8;
-	return s;
+	return call1(td, TDH_PHYMEM_PAGE_WBINVD, keyed);
 }
 
-tdx_status_t tdh_phymem_page_wbinvd(uint64_t keyed)
+tdx_status_t tdh_phymem_cache_wb(struct td *td, uint64_t start_or_resume)
 {
-	return call1(TDH_PHYMEM_PAGE_WBINVD, keyed);
-}
-
-tdx_status_t tdh_phymem_cache_wb(uint64_t start_or_resume)
-{
-	return call1(TDH_PHYMEM_CACHE_WB, start_or_resume);
+	return call1(td, TDH_PHYMEM_CACHE_WB, start_or_resume);
 }

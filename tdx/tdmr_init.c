@@ -103,12 +103,9 @@ static void give_up(struct progress *p, const char *what)
 /* One TDMR.INIT of a claimed TDMR. RDX tells only whole GiBs, so calls are bounded by size. */
 static void step(struct progress *p)
 {
-	struct tdx_retry retry = {0};
 	uint64_t next = 0;
 
-	do {
-		p->status = tdh_sys_tdmr_init(hpa(p->tdmr->base), &next);
-	} while (tdx_retry(&retry, p->status));
+	p->status = tdh_sys_tdmr_init(hpa(p->tdmr->base), &next);
 	if (tdx_is_transient(p->status) && ++p->busy_steps < MAX_BUSY_STEPS)
 		return;
 	if (tdx_is_error(p->status)) {

@@ -387,6 +387,16 @@ void hosted_fail_entropy(unsigned rdrand_times, unsigned rdseed_times)
 void hosted_interrupt_times(unsigned times) { atomic_store(&pending_interrupts, times); }
 
 bool hosted_is_owned(uint64_t hpa) { return cache_is_owned(hpa); }
+
+tdx_status_t hosted_page_type(hpa_t page, uint64_t *type)
+{
+	struct seamcall_regs regs = {.rcx = page.raw};
+	tdx_status_t s = seamcall(TDH_PHYMEM_PAGE_RDMD, &regs);
+
+	*type = regs.rcx;
+	return s;
+}
+
 uint64_t hosted_owned_bytes(void)
 {
 	return cache_owned_pages() * PAGE_SIZE - tdx_module_info()->pamt_bytes;

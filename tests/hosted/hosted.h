@@ -15,6 +15,7 @@
 
 #include "core/addr.h"
 #include "core/boot_info.h"
+#include "tdx/tdx_abi.h"
 #include "tests/model/tdx_model.h"
 
 struct seamcall_regs;
@@ -89,6 +90,10 @@ void hosted_interrupt_times(unsigned times);
 
 /* Does the module own the 4K page at `hpa`? */
 bool hosted_is_owned(uint64_t hpa);
+
+/* What the module says that the 4K page at `hpa` is (PHYMEM.PAGE.RDMD), an enum tdx_page_type.
+ */
+tdx_status_t hosted_page_type(hpa_t page, uint64_t *type);
 
 /* Bytes that the module owns, PAMT not counted. */
 uint64_t hosted_owned_bytes(void);

@@ -61,7 +61,7 @@ static void check_below(struct td *td, struct sept_node *node, enum page_level l
 
 		if (at.raw >= UINT64_C(1) << 47)
 			return;
-		s = tdh_mem_sept_rd(td->tdr, at, level, &out);
+		s = tdh_mem_sept_rd(td, at, level, &out);
 		if (tdx_is_error(s) || sept_rdx_level(out.level_state) != level ||
 		    !state_agrees(mirror_state_of(e), sept_rdx_state(out.level_state)))
 			test_fail(__FILE__, __LINE__,

@@ -7,7 +7,6 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "tdx/module.h"
-#include "tdx/tdh.h"
 #include "tests/hosted/hosted.h"
 #include "tests/hosted/mirror_check.h"
 #include "tests/random/guest.h"
@@ -97,7 +96,7 @@ static void claim_all_of(struct tenant *t)
 
 static void check_free_frame(hpa_t frame)
 {
-	uint64_t type, size_level;
+	uint64_t type;
 	tdx_status_t s;
 
 	if (claims[frame.raw / PAGE_SIZE] || hosted_is_owned(frame.raw)) {
@@ -105,7 +104,7 @@ static void check_free_frame(hpa_t frame)
 		     (unsigned long long)frame.raw);
 		return;
 	}
-	s = tdh_phymem_page_rdmd(frame, &type, &size_level);
+	s = hosted_page_type(frame, &type);
 	if (tdx_is_error(s) || type != PT_NDA)
 		fail("frame %#llx is free here, the module says type %llu (status %#llx)",
 		     (unsigned long long)frame.raw, (unsigned long long)type,

@@ -255,7 +255,7 @@ TEST(model_stops_a_debuggable_td_before_an_exception_that_the_host_watches)
 	struct vp_regs regs;
 
 	model_td_start(TDX_ATTR_SEPT_VE_DISABLE | DEBUG);
-	EXPECT_EQ(tdh_vp_wr(model_vcpu[0].tdvpr, EXCEPTIONS, 1 << 20, 1 << 20).raw, 0);
+	EXPECT_EQ(tdh_vp_wr(&model_vcpu[0], EXCEPTIONS, 1 << 20, 1 << 20).raw, 0);
 	EXPECT_EQ(model_td_exit(0, &vmcall, &regs), 0);
 	EXPECT_EQ(regs.r9, EVENT_VE);
 	EXPECT_EQ(event_after(&(struct tdx_exit){.reason = 72}), EVENT_GP);

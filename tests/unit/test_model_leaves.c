@@ -280,7 +280,7 @@ static bool host_is_late(void *ctx, unsigned lp, bool guest_side)
 		return false;
 	host_comes = false;
 	(void)fake_set_this_cpu(1);
-	EXPECT_EQ(tdh_mem_range_block(model_td.tdr, gpa(AUGED), LEVEL_2M).raw, BUSY | IN_RCX);
+	EXPECT_EQ(tdh_mem_range_block(&model_td, gpa(AUGED), LEVEL_2M).raw, BUSY | IN_RCX);
 	(void)fake_set_this_cpu(0);
 	return true; /* and the guest must let go */
 }
@@ -307,7 +307,7 @@ TEST(model_lets_a_host_that_came_too_late_go_first)
 	expect_rax(call(ACCEPT, AUGED | 1, 0, 0), BUSY | IN_RCX);
 	expect_rax(call(ATTR_RD, AUGED, 0, 0), BUSY | IN_RCX);
 	expect_rax(call(ATTR_WR, AUGED | 1, 0, 0), BUSY | IN_RCX);
-	EXPECT_EQ(tdh_mem_range_block(model_td.tdr, gpa(AUGED), LEVEL_2M).raw, 0);
+	EXPECT_EQ(tdh_mem_range_block(&model_td, gpa(AUGED), LEVEL_2M).raw, 0);
 	EXPECT_EQ(call(ACCEPT, AUGED | 1, 0, 0).status, EPT_VIOLATION);
 }
 

@@ -85,13 +85,13 @@ static bool done(tdx_status_t s) { return tdx_code(s) == TDX_SUCCESS; }
 /* Whoever blocked it: the last one to find it tracked removes it. */
 static void remove_page(gpa_t at)
 {
-	(void)done(tdh_mem_range_block(td.tdr, at, LEVEL_4K));
-	if (!done(tdh_mem_track(td.tdr)))
+	(void)done(tdh_mem_range_block(&td, at, LEVEL_4K));
+	if (!done(tdh_mem_track(&td)))
 		return;
-	if (done(tdh_mem_page_remove(td.tdr, at, LEVEL_4K)))
+	if (done(tdh_mem_page_remove(&td, at, LEVEL_4K)))
 		atomic_fetch_add(&removed, 1);
 	else
-		(void)done(tdh_mem_range_unblock(td.tdr, at, LEVEL_4K));
+		(void)done(tdh_mem_range_unblock(&td, at, LEVEL_4K));
 }
 
 /* On a busy machine the guest's thread may come to run only after many rounds. */
@@ -110,7 +110,7 @@ static void *run_host(void *cpu)
 
 		if (random_below(&seed, 2)) {
 			remove_page(at);
-		} else if (done(tdh_mem_page_aug(td.tdr, at, LEVEL_4K,
+		} else if (done(tdh_mem_page_aug(&td, at, LEVEL_4K,
 						 frame(random_below(&seed, FRAMES))))) {
 			atomic_fetch_add(&mapped, 1);
 		}
@@ -142,9 +142,9 @@ static void start(void)
 				       phys_ptr(hpa_add(shared, 2 * PAGE_SIZE))),
 		  STATUS_OK);
 	EXPECT_EQ(td_finalize(&td), STATUS_OK);
-	EXPECT_TRUE(done(tdh_mem_sept_add(td.tdr, gpa(BASE), LEVEL_1G, tables)));
-	EXPECT_TRUE(done(
-		tdh_mem_sept_add(td.tdr, gpa(BASE), LEVEL_2M, hpa_add(tables, PAGE_SIZE))));
+	EXPECT_TRUE(done(tdh_mem_sept_add(&td, gpa(BASE), LEVEL_1G, tables)));
+	EXPECT_TRUE(
+		done(tdh_mem_sept_add(&td, gpa(BASE), LEVEL_2M, hpa_add(tables, PAGE_SIZE))));
 	hosted_set_guest(guest);
 }
 
@@ -154,10 +154,10 @@ static unsigned count_frames(void)
 	unsigned held = 0;
 
 	for (unsigned f = 0; f < FRAMES; f++) {
-		uint64_t type, size, at;
+		uint64_t type, at;
 		unsigned level, times = 0;
 
-		EXPECT_TRUE(done(tdh_phymem_page_rdmd(frame(f), &type, &size)));
+		EXPECT_TRUE(done(hosted_page_type(frame(f), &type)));
 		for (unsigned i = 0; i < PAGES; i++)
 			if (tdx_model_translate(hosted_model(), td.tdr.pa.raw, page(i).raw, &at,
 						&level) == TDX_GPA_MAPPED &&

@@ -171,11 +171,11 @@ TEST(hygiene_sees_a_frame_go_to_the_module_that_the_host_still_has)
 	ready();
 	create();
 	(void)cache_caught();
-	EXPECT_TRUE(tdx_is_error(tdh_mem_page_aug(td.tdr, gpa(RUNNING_AT), LEVEL_4K, shared)));
+	EXPECT_TRUE(tdx_is_error(tdh_mem_page_aug(&td, gpa(RUNNING_AT), LEVEL_4K, shared)));
 	EXPECT_STR_EQ(cache_caught(), ""); /* no table yet: refused */
 	EXPECT_EQ(td_populate(&td, gpa(RUNNING_AT), SIZE_4K), STATUS_OK);
 	EXPECT_TRUE(!tdx_is_error(
-		tdh_mem_page_aug(td.tdr, gpa(RUNNING_AT + SIZE_4K), LEVEL_4K, shared)));
+		tdh_mem_page_aug(&td, gpa(RUNNING_AT + SIZE_4K), LEVEL_4K, shared)));
 	EXPECT_STR_EQ(cache_caught(), "goes to the module with lines dirty under KeyID 0");
 }
 
@@ -190,9 +190,9 @@ static hpa_t returned_page(void)
 	EXPECT_EQ(td_populate(&td, gpa(RUNNING_AT), SIZE_4K), STATUS_OK);
 	slot = sept_find(&td.sept, gpa(RUNNING_AT), LEVEL_4K);
 	frame = mirror_frame_of(sept_read(slot));
-	EXPECT_TRUE(!tdx_is_error(tdh_mem_range_block(td.tdr, gpa(RUNNING_AT), LEVEL_4K)));
-	EXPECT_TRUE(!tdx_is_error(tdh_mem_track(td.tdr)));
-	EXPECT_TRUE(!tdx_is_error(tdh_mem_page_remove(td.tdr, gpa(RUNNING_AT), LEVEL_4K)));
+	EXPECT_TRUE(!tdx_is_error(tdh_mem_range_block(&td, gpa(RUNNING_AT), LEVEL_4K)));
+	EXPECT_TRUE(!tdx_is_error(tdh_mem_track(&td)));
+	EXPECT_TRUE(!tdx_is_error(tdh_mem_page_remove(&td, gpa(RUNNING_AT), LEVEL_4K)));
 	EXPECT_STR_EQ(cache_caught(), "");
 	return frame;
 }
@@ -210,7 +210,7 @@ TEST(hygiene_sees_use_of_a_page_with_lines_under_a_private_keyid)
 	frame_set_owner(frame, PAGE_SIZE, FRAME_SHARED);
 	EXPECT_STR_EQ(cache_caught(), "is allocated with lines dirty under KeyID 33");
 	frame = returned_page();
-	EXPECT_TRUE(!tdx_is_error(tdh_mem_page_aug(td.tdr, gpa(RUNNING_AT), LEVEL_4K, frame)));
+	EXPECT_TRUE(!tdx_is_error(tdh_mem_page_aug(&td, gpa(RUNNING_AT), LEVEL_4K, frame)));
 	EXPECT_STR_EQ(cache_caught(), "goes to the module with lines dirty under KeyID 33");
 }
 
@@ -218,7 +218,7 @@ TEST(hygiene_sees_a_write_back_under_another_keyid)
 {
 	hpa_t frame = returned_page();
 
-	EXPECT_TRUE(!tdx_is_error(tdh_phymem_page_wbinvd(keyid_address(frame, 34))));
+	EXPECT_TRUE(!tdx_is_error(tdh_phymem_page_wbinvd(&td, keyid_address(frame, 34))));
 	hw_reset_lines(phys_ptr(frame), PAGE_SIZE);
 	EXPECT_STR_EQ(cache_caught(), "is reset with lines dirty under KeyID 33");
 }
@@ -227,11 +227,11 @@ TEST(hygiene_sees_use_of_a_page_that_was_not_reset)
 {
 	hpa_t frame = returned_page();
 
-	EXPECT_TRUE(!tdx_is_error(tdh_phymem_page_wbinvd(keyid_address(frame, 33))));
+	EXPECT_TRUE(!tdx_is_error(tdh_phymem_page_wbinvd(&td, keyid_address(frame, 33))));
 	frame_free(frame, PAGE_SIZE);
 	EXPECT_STR_EQ(cache_caught(), "is freed without a reset");
 	frame = returned_page();
-	EXPECT_TRUE(!tdx_is_error(tdh_phymem_page_wbinvd(keyid_address(frame, 33))));
+	EXPECT_TRUE(!tdx_is_error(tdh_phymem_page_wbinvd(&td, keyid_address(frame, 33))));
 	hw_reset_lines(phys_ptr(frame), PAGE_SIZE);
 	frame_free_clean(frame, PAGE_SIZE);
 	EXPECT_STR_EQ(cache_caught(), "");

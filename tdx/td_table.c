@@ -15,17 +15,13 @@ static mirror_entry_t table_of(mirror_entry_t e)
 static enum status check_accepted(struct td *td, struct sept_slot slot, unsigned last_pending)
 {
 	enum page_level small = slot.level - 1;
-	struct tdx_retry retry = {0};
 	struct sept_details details;
 	tdx_status_t s;
 
 	if (last_pending == SEPT_ENTRIES)
 		return STATUS_OK;
-	do {
-		s = tdh_mem_sept_rd(td->tdr,
-				    gpa_add(slot.base, last_pending * level_size(small)), small,
-				    &details);
-	} while (td_retry(td, &retry, s));
+	s = tdh_mem_sept_rd(td, gpa_add(slot.base, last_pending * level_size(small)), small,
+			    &details);
 	if (tdx_is_error(s))
 		return STATUS_BUSY;
 	return sept_rdx_state(details.level_state) == SEPT_MAPPED ? STATUS_OK : STATUS_BUSY;
@@ -74,21 +70,6 @@ enum status td_promote_begin(struct td *td, gpa_t region, enum page_level level)
 	return s == STATUS_BUSY ? STATUS_OK : s;
 }
 
-/* With interrupts on, one that stays pending would restart the leaf for ever. */
-static tdx_status_t promote(struct td *td, struct sept_slot slot)
-{
-	struct tdx_retry retry = {0};
-	bool irq = hw_irq_save();
-	hpa_t sept_page;
-	tdx_status_t s;
-
-	do {
-		s = tdh_mem_page_promote(td->tdr, slot.base, slot.level, &sept_page);
-	} while (td_retry(td, &retry, s));
-	hw_irq_restore(irq);
-	return s;
-}
-
 /*
  * The module wants it otherwise (a page is not accepted yet), or stays busy or interrupted: as
  * a table the range is accessible again, and that is what counts.
@@ -122,7 +103,7 @@ enum status td_promote_finish(struct td *td, struct sept_slot slot)
 		td_returned_free(record);
 		return td_unblock_claimed(td, slot, e, table_of(e));
 	}
-	s = promote(td, slot);
+	s = tdh_mem_page_promote(td, slot.base, slot.level);
 	if (tdx_is_error(s)) {
 		td_returned_free(record);
 		return give_up(td, slot, e, s);
