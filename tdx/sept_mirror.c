@@ -14,18 +14,10 @@ const char *mirror_state_name(enum mirror_state s)
 		return "FREE";
 	case MIRROR_TABLE:
 		return "TABLE";
-	case MIRROR_TABLE_BLOCKED:
-		return "TABLE_BLOCKED";
-	case MIRROR_TABLE_MERGING:
-		return "TABLE_MERGING";
 	case MIRROR_MAPPED:
 		return "MAPPED";
 	case MIRROR_PENDING:
 		return "PENDING or accepted";
-	case MIRROR_BLOCKED:
-		return "BLOCKED";
-	case MIRROR_PENDING_BLOCKED:
-		return "PENDING_BLOCKED";
 	}
 	return "?";
 }
@@ -76,13 +68,8 @@ struct sept_slot sept_find(const struct sept_mirror *m, gpa_t at, enum page_leve
 {
 	struct sept_slot slot = slot_in(m->root, LEVEL_512G, at);
 
-	while (slot.level > level && mirror_state_of(sept_read(slot)) == MIRROR_TABLE) {
-		struct sept_node *child = sept_child(slot);
-
-		if (!child)
-			break;
-		slot = slot_in(child, slot.level - 1, at);
-	}
+	while (slot.level > level && mirror_is_open_table(sept_read(slot)))
+		slot = slot_in(sept_child(slot), slot.level - 1, at);
 	return slot;
 }
 
@@ -124,8 +111,8 @@ bool sept_is_current(const struct sept_mirror *m, struct sept_slot slot)
 		return true;
 	above = sept_find(m, slot.base, slot.level + 1);
 	e = sept_read(above);
-	return above.level == slot.level + 1 && mirror_state_of(e) == MIRROR_TABLE &&
-	       !mirror_is_busy(e) && sept_child(above) == slot.node;
+	return above.level == slot.level + 1 && mirror_is_open_table(e) && !mirror_is_busy(e) &&
+	       sept_child(above) == slot.node;
 }
 
 enum status sept_claim(const struct sept_mirror *m, struct sept_slot slot,
@@ -197,24 +184,11 @@ void sept_commit(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t va
 	atomic_store(&slot.node->entry[slot.index], value.raw);
 }
 
-struct sept_node *sept_node_alloc(struct sept_slot slot)
+enum status sept_need_child(struct sept_slot slot)
 {
-	struct sept_node *kept = sept_child(slot);
-
-	return kept ? kept : node_alloc(slot.level - 1);
-}
-
-void sept_node_free(struct sept_slot slot, struct sept_node *node)
-{
-	if (node != sept_child(slot))
-		heap_free(node);
-}
-
-void sept_commit_table(struct sept_mirror *m, struct sept_slot slot, hpa_t frame,
-		       struct sept_node *node)
-{
-	atomic_store(&slot.node->child[slot.index], node);
-	sept_commit(m, slot, mirror_entry(MIRROR_TABLE, frame));
+	if (!sept_child(slot))
+		atomic_store(&slot.node->child[slot.index], node_alloc(slot.level - 1));
+	return sept_child(slot) ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 /* In a kept node a late claim is given up as soon as it sees the entry above. */
@@ -228,13 +202,15 @@ static void replace(_Atomic(uint64_t) *entry, mirror_entry_t from, mirror_entry_
 	}
 }
 
-void sept_node_fill(struct sept_mirror *m, struct sept_node *node, enum page_level level,
-		    enum mirror_state state, hpa_t frame)
+void sept_fill_child(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t leaf)
 {
-	for (unsigned i = 0; i < SEPT_ENTRIES; i++) {
-		mirror_entry_t e = mirror_entry(state, hpa_add(frame, i * level_size(level)));
+	struct sept_node *node = sept_child(slot);
+	enum page_level level = slot.level - 1;
 
-		replace(&node->entry[i], (mirror_entry_t){MIRROR_FREE}, e);
+	for (unsigned i = 0; i < SEPT_ENTRIES; i++) {
+		mirror_entry_t e = {leaf.raw + i * level_size(level)};
+
+		replace(&node->entry[i], MIRROR_FREE_ENTRY, e);
 		count(m, level, e, +1);
 	}
 }
@@ -246,7 +222,7 @@ void sept_commit_leaf(struct sept_mirror *m, struct sept_slot slot, mirror_entry
 	for (unsigned i = 0; i < SEPT_ENTRIES; i++) {
 		mirror_entry_t e = {atomic_load(&node->entry[i]) & ~MIRROR_BUSY};
 
-		replace(&node->entry[i], e, (mirror_entry_t){MIRROR_FREE});
+		replace(&node->entry[i], e, MIRROR_FREE_ENTRY);
 		count(m, slot.level - 1, e, -1);
 	}
 	sept_commit(m, slot, leaf);
@@ -256,8 +232,8 @@ void sept_commit_no_table(struct sept_mirror *m, struct sept_slot slot)
 {
 	struct sept_node *node = sept_child(slot);
 
+	sept_commit(m, slot, MIRROR_FREE_ENTRY);
 	atomic_store(&slot.node->child[slot.index], NULL);
-	sept_commit(m, slot, mirror_entry(MIRROR_FREE, hpa(0)));
 	destroy_below(node, slot.level - 1);
 }
 

@@ -20,27 +20,29 @@
 /* Pending and accepted look the same from here: the guest accepts without telling. */
 enum mirror_state {
 	MIRROR_FREE,
-	MIRROR_TABLE,         /* frame: the Secure EPT page below */
-	MIRROR_TABLE_BLOCKED, /* an empty one, after RANGE.BLOCK: on its way out */
-	MIRROR_TABLE_MERGING, /* a full one, after RANGE.BLOCK: about to become one leaf */
-	MIRROR_MAPPED,        /* PAGE.ADD */
-	MIRROR_PENDING,       /* PAGE.AUG; pending or accepted */
-	MIRROR_BLOCKED,       /* leaf, after RANGE.BLOCK */
-	MIRROR_PENDING_BLOCKED,
+	MIRROR_TABLE,   /* frame: the Secure EPT page below */
+	MIRROR_MAPPED,  /* PAGE.ADD */
+	MIRROR_PENDING, /* PAGE.AUG; pending or accepted */
 };
 
 const char *mirror_state_name(enum mirror_state s);
 
 #define SEPT_ENTRIES 512
 
-/* Bits of an entry: frame 51:12, busy 3, state 2:0. */
+/*
+ * Bits of an entry: frame 51:12, busy 3, blocked (after RANGE.BLOCK) 2, state 1:0. A blocked
+ * table without entries is on its way out, one with all of them about to become one leaf.
+ */
 typedef struct {
 	uint64_t raw;
 } mirror_entry_t;
 
-#define MIRROR_STATE_MASK UINT64_C(7)
+#define MIRROR_STATE_MASK UINT64_C(3)
+#define MIRROR_BLOCKED    UINT64_C(4)
 #define MIRROR_BUSY       UINT64_C(8)
 #define MIRROR_FRAME_MASK UINT64_C(0x000ffffffffff000)
+
+#define MIRROR_FREE_ENTRY ((mirror_entry_t){MIRROR_FREE})
 
 static inline mirror_entry_t mirror_entry(enum mirror_state state, hpa_t frame)
 {
@@ -52,9 +54,15 @@ static inline enum mirror_state mirror_state_of(mirror_entry_t e)
 }
 static inline hpa_t mirror_frame_of(mirror_entry_t e) { return hpa(e.raw & MIRROR_FRAME_MASK); }
 static inline bool mirror_is_busy(mirror_entry_t e) { return e.raw & MIRROR_BUSY; }
+static inline bool mirror_is_blocked(mirror_entry_t e) { return e.raw & MIRROR_BLOCKED; }
 static inline bool mirror_is_table(mirror_entry_t e)
 {
-	return mirror_state_of(e) >= MIRROR_TABLE && mirror_state_of(e) <= MIRROR_TABLE_MERGING;
+	return mirror_state_of(e) == MIRROR_TABLE;
+}
+/* One that walks go through. */
+static inline bool mirror_is_open_table(mirror_entry_t e)
+{
+	return mirror_is_table(e) && !mirror_is_blocked(e);
 }
 static inline bool mirror_is_leaf(mirror_entry_t e)
 {
@@ -116,19 +124,11 @@ bool sept_is_current(const struct sept_mirror *m, struct sept_slot slot);
 /* Ends a claim: the entry becomes `value`; the counts follow. */
 void sept_commit(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t value);
 
-/*
- * A node for a table about to be put below `slot`, which is claimed, all free; NULL without
- * memory. sept_commit_table() ends the claim by hanging it in; else sept_node_free().
- */
-struct sept_node *sept_node_alloc(struct sept_slot slot);
-void sept_node_free(struct sept_slot slot, struct sept_node *node);
-void sept_commit_table(struct sept_mirror *m, struct sept_slot slot, hpa_t frame,
-		       struct sept_node *node);
+/* Sees that `slot`, which is claimed and no table, has a node below, all free. */
+MUST_CHECK enum status sept_need_child(struct sept_slot slot);
 
-/* Makes all entries of a node that is not hung in yet `state`, frames ascending from `frame`.
- */
-void sept_node_fill(struct sept_mirror *m, struct sept_node *node, enum page_level level,
-		    enum mirror_state state, hpa_t frame);
+/* Makes all entries of that node leaves like `leaf`, of its frame's 512 parts. */
+void sept_fill_child(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t leaf);
 
 /* Are all entries of the node below free and unclaimed? The slot is claimed. */
 bool sept_is_empty(struct sept_slot slot);
@@ -149,7 +149,7 @@ void sept_commit_leaf(struct sept_mirror *m, struct sept_slot slot, mirror_entry
  */
 void sept_commit_no_table(struct sept_mirror *m, struct sept_slot slot);
 
-/* The node below a MIRROR_TABLE entry, or the one kept below a free one. */
+/* The node below a MIRROR_TABLE entry, or the one kept below another. */
 struct sept_node *sept_child(struct sept_slot slot);
 
 /* Bytes of private memory that the mirror knows to be present. */

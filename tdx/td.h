@@ -88,7 +88,6 @@ struct td {
 	struct spinlock unmap_lock;
 	/* Range between begin and commit of an unmap, where faults wait; size 0 = none. */
 	atomic_uint_least64_t unmap_base, unmap_size;
-	uint64_t measured_pages;
 	atomic_uint_least64_t scattered; /* 2M regions in 4K pages for want of a 2M frame */
 	struct td_vcpu *vcpus[TD_MAX_VCPUS];
 	unsigned vcpu_count;

@@ -43,7 +43,7 @@ static enum status check_params(const struct td *td, const struct td_params *p)
 /* TDR and KeyID belong together: MNG.CREATE takes both or none. */
 static enum status create_tdr(struct td *td)
 {
-	enum status st = td_frame_take(LEVEL_4K, FRAME_TD_CONTROL, &td->tdr.pa);
+	enum status st = td_frame_take(td, LEVEL_4K, FRAME_TD_CONTROL, &td->tdr.pa);
 
 	for (unsigned i = 0; !st && i < MAX_LEAKED_KEYIDS; i++) {
 		tdx_status_t s;
@@ -101,7 +101,7 @@ static enum status add_tdcs(struct td *td)
 	while (td->tdcx_count < count) {
 		tdx_status_t s;
 		hpa_t page;
-		enum status st = td_frame_take(LEVEL_4K, FRAME_TD_CONTROL, &page);
+		enum status st = td_frame_take(td, LEVEL_4K, FRAME_TD_CONTROL, &page);
 
 		if (st)
 			return st;
@@ -233,35 +233,14 @@ static enum status extend(struct td *td, gpa_t at)
 
 enum status td_add_measured_page(struct td *td, gpa_t at, const void *source)
 {
-	struct sept_slot slot;
-	tdx_status_t s;
-	hpa_t frame;
-	enum status st;
+	enum status s;
 
 	if (td->is_finalized || td->is_dead)
 		return STATUS_BAD_STATE;
 	if (!gpa_aligned(at, PAGE_SIZE) || at.raw >= TD_SHARED_BIT)
 		return STATUS_BAD_ARG;
-	st = td_sept_reach(td, at, LEVEL_4K, &slot);
-	if (!st)
-		st = sept_claim(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
-	if (st)
-		return st == STATUS_BUSY ? STATUS_EXISTS : st;
-	st = td_take_private(td, slot, &frame);
-	if (st) {
-		sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
-		return st;
-	}
-	s = tdh_mem_page_add(td, at, frame, phys_of(source));
-	if (tdx_is_error(s)) {
-		st = td_die(td, "measured page");
-		td_frame_quarantine(td, frame, PAGE_SIZE, "measured page");
-		sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
-		return st;
-	}
-	sept_commit(&td->sept, slot, mirror_entry(MIRROR_MAPPED, frame));
-	td->measured_pages++;
-	return extend(td, at);
+	s = td_install(td, at, LEVEL_4K, source);
+	return s ? s : extend(td, at);
 }
 
 enum status td_finalize(struct td *td)

@@ -34,14 +34,18 @@ enum status td_fail(struct td *td, tdx_status_t s, const char *what)
 	return st == STATUS_BUSY ? st : td_die(td, what);
 }
 
-enum status td_frame_take(enum page_level level, enum frame_owner owner, hpa_t *out)
+enum status td_frame_take(struct td *td, enum page_level level, enum frame_owner owner,
+			  hpa_t *out)
 {
 	enum status s = frame_alloc(level, owner, out);
 
 	/* vm_create() had enough initialised; other TDs may have taken it meanwhile. */
 	while (s == STATUS_NO_MEMORY && tdmr_init_one_more())
 		s = frame_alloc(level, owner, out);
-	return s;
+	if (s != STATUS_NO_MEMORY || atomic_load(&td->returned_bytes) == 0)
+		return s;
+	s = td_returned_collect(td);
+	return s ? s : frame_alloc(level, owner, out);
 }
 
 void td_frame_return(hpa_t at, uint64_t size)

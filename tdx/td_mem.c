@@ -3,23 +3,8 @@
 #define LOG_TAG "tdx"
 
 #include "core/log.h"
-#include "guest-abi/ghci.h"
+#include "mm/phys.h"
 #include "tdx/td_private.h"
-
-static const mirror_entry_t free_entry = {MIRROR_FREE};
-
-/* A frame for the module; memory that waits for its write-back is called in before giving up.
- */
-static enum status take_frame(struct td *td, enum page_level level, enum frame_owner owner,
-			      hpa_t *out)
-{
-	enum status s = td_frame_take(level, owner, out);
-
-	if (s != STATUS_NO_MEMORY || atomic_load(&td->returned_bytes) == 0)
-		return s;
-	s = td_returned_collect(td);
-	return s ? s : td_frame_take(level, owner, out);
-}
 
 /* Where the frames of its neighbours say that the entry's own lies; 0 if they do not. */
 static hpa_t frame_beside_neighbours(struct sept_slot slot, bool *has_neighbours)
@@ -59,44 +44,19 @@ static hpa_t fitting_frame(struct td *td, struct sept_slot slot)
 	return hpa_add(frame, slot.index * level_size(slot.level));
 }
 
-enum status td_take_private(struct td *td, struct sept_slot slot, hpa_t *out)
+static enum status take_private(struct td *td, struct sept_slot slot, hpa_t *out)
 {
 	*out = fitting_frame(td, slot);
 	if (out->raw && frame_alloc_at(*out, slot.level, FRAME_TD_PRIVATE) == STATUS_OK)
 		return STATUS_OK;
-	return take_frame(td, slot.level, FRAME_TD_PRIVATE, out);
+	return td_frame_take(td, slot.level, FRAME_TD_PRIVATE, out);
 }
 
-/* Puts a Secure EPT page below a free entry. */
-static enum status add_table(struct td *td, struct sept_slot slot)
-{
-	struct sept_node *node;
-	enum status st;
-	tdx_status_t s;
-	hpa_t page;
-
-	if (sept_claim(&td->sept, slot, free_entry))
-		return STATUS_BUSY;
-	node = sept_node_alloc(slot);
-	st = node ? take_frame(td, LEVEL_4K, FRAME_SEPT, &page) : STATUS_NO_MEMORY;
-	if (st) {
-		sept_node_free(slot, node);
-		sept_commit(&td->sept, slot, free_entry);
-		return st;
-	}
-	s = tdh_mem_sept_add(td, slot.base, slot.level, page);
-	if (tdx_is_error(s)) {
-		frame_free(page, PAGE_SIZE); /* a refused page is not consumed */
-		sept_node_free(slot, node);
-		sept_commit(&td->sept, slot, free_entry);
-		return td_fail(td, s, "Secure EPT page");
-	}
-	sept_commit_table(&td->sept, slot, page, node);
-	return STATUS_OK;
-}
-
-enum status td_sept_reach(struct td *td, gpa_t at, enum page_level level,
-			  struct sept_slot *slot)
+/*
+ * Makes the entry of `level` for `at` exist, with Secure EPT pages above it. STATUS_EXISTS: a
+ * larger page is there.
+ */
+static enum status reach(struct td *td, gpa_t at, enum page_level level, struct sept_slot *slot)
 {
 	/* One round per level, and another look at each entry that somebody else had claimed.
 	 */
@@ -112,50 +72,52 @@ enum status td_sept_reach(struct td *td, gpa_t at, enum page_level level,
 			return STATUS_EXISTS;
 		if (mirror_is_busy(e))
 			return STATUS_BUSY;
-		s = STATUS_OK;
-		if (mirror_state_of(e) == MIRROR_FREE)
-			s = add_table(td, *slot);
-		else if (mirror_state_of(e) == MIRROR_TABLE_BLOCKED)
-			s = td_remove_table(td, *slot);
-		else if (mirror_state_of(e) == MIRROR_TABLE_MERGING)
-			s = td_promote_finish(td, *slot);
+		s = mirror_is_table(e) ? td_finish_table(td, *slot)
+				       : td_add_table(td, *slot, e);
 		if (s && s != STATUS_BUSY)
 			return s;
 	}
 	return STATUS_BUSY;
 }
 
-/* AUGs one page of `level`. STATUS_EXISTS: something is there. STATUS_NO_MEMORY: no such frame.
- */
-static enum status install(struct td *td, gpa_t at, enum page_level level)
+/* AUGs a page or, with the content of `source`, ADDs it. */
+static tdx_status_t give(struct td *td, struct sept_slot slot, hpa_t frame, const void *source)
+{
+	return source ? tdh_mem_page_add(td, slot.base, frame, phys_of(source))
+		      : tdh_mem_page_aug(td, slot.base, slot.level, frame);
+}
+
+enum status td_install(struct td *td, gpa_t at, enum page_level level, const void *source)
 {
 	struct sept_slot slot;
 	tdx_status_t s;
 	hpa_t frame;
-	enum status st = td_sept_reach(td, at, level, &slot);
+	enum status st = reach(td, at, level, &slot);
 
 	if (st)
 		return st;
 	if (mirror_state_of(td_sept_settle(slot)) != MIRROR_FREE)
 		return STATUS_EXISTS;
-	if (sept_claim(&td->sept, slot, free_entry))
+	if (sept_claim(&td->sept, slot, MIRROR_FREE_ENTRY))
 		return STATUS_BUSY;
 	/* Only now: an unmap that began before the claim is seen here, a later one sees the
 	 * claim. */
-	st = td_is_unmapping(td, slot.base, level_size(level))
-		     ? STATUS_BUSY
-		     : td_take_private(td, slot, &frame);
+	st = td_is_unmapping(td, slot.base, level_size(level)) ? STATUS_BUSY
+							       : take_private(td, slot, &frame);
 	if (st) {
-		sept_commit(&td->sept, slot, free_entry);
+		sept_commit(&td->sept, slot, MIRROR_FREE_ENTRY);
 		return st;
 	}
-	s = tdh_mem_page_aug(td, slot.base, level, frame);
+	s = give(td, slot, frame, source);
 	if (tdx_is_error(s)) {
-		frame_free(frame, level_size(level)); /* a refused page is not consumed */
-		sept_commit(&td->sept, slot, free_entry);
-		return td_fail(td, s, "page");
+		if (source) /* the build cannot go on: nothing is worth a doubt */
+			td_frame_quarantine(td, frame, PAGE_SIZE, "measured page");
+		else
+			frame_free(frame, level_size(level)); /* it was not consumed */
+		return td_refused(td, slot, MIRROR_FREE_ENTRY, s, "page");
 	}
-	sept_commit(&td->sept, slot, mirror_entry(MIRROR_PENDING, frame));
+	sept_commit(&td->sept, slot,
+		    mirror_entry(source ? MIRROR_MAPPED : MIRROR_PENDING, frame));
 	return STATUS_OK;
 }
 
@@ -200,7 +162,7 @@ static enum status install_2m(struct td *td, gpa_t at)
 	if (slot.level == LEVEL_2M && mirror_is_table(sept_read(slot)))
 		s = td_remove_table(td, slot);
 	if (!s)
-		s = install(td, at, LEVEL_2M);
+		s = td_install(td, at, LEVEL_2M, NULL);
 	if (s == STATUS_NO_MEMORY)
 		count_scattered(td);
 	return s;
@@ -213,7 +175,7 @@ static enum status populate_step(struct td *td, gpa_t at, uint64_t room, uint64_
 	enum status s;
 
 	*step = level_size(level);
-	s = level == LEVEL_2M ? install_2m(td, at) : install(td, at, level);
+	s = level == LEVEL_2M ? install_2m(td, at) : td_install(td, at, level, NULL);
 	if (level == LEVEL_4K)
 		return s == STATUS_EXISTS ? STATUS_OK : s;
 	if (s == STATUS_EXISTS) {
@@ -226,7 +188,7 @@ static enum status populate_step(struct td *td, gpa_t at, uint64_t room, uint64_
 	}
 	/* A table is there already, or no free 2M frame: page by page. */
 	*step = SIZE_4K;
-	s = install(td, at, LEVEL_4K);
+	s = td_install(td, at, LEVEL_4K, NULL);
 	return s == STATUS_EXISTS ? STATUS_OK : s;
 }
 
@@ -290,7 +252,7 @@ static enum status install_missing(struct td *td, gpa_t at, enum page_level limi
 	if (limit >= LEVEL_2M && best_level(td, region, SIZE_2M) == LEVEL_2M)
 		s = install_2m(td, region);
 	if (s == STATUS_NO_MEMORY || s == STATUS_EXISTS)
-		s = install(td, at, LEVEL_4K);
+		s = td_install(td, at, LEVEL_4K, NULL);
 	return s == STATUS_EXISTS ? STATUS_OK : s;
 }
 
@@ -313,21 +275,13 @@ enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level limit)
 	s = td_sept_locate(td, at, &slot, &e);
 	if (s)
 		return s;
-	switch (mirror_state_of(e)) {
-	case MIRROR_BLOCKED:
-	case MIRROR_PENDING_BLOCKED:
+	if (!mirror_is_leaf(e))
+		return install_missing(td, at, limit);
+	if (mirror_is_blocked(e))
 		return finish_block(td, slot, limit);
-	case MIRROR_PENDING:
-		return must_split(slot, limit) ? split_pending(td, slot) : STATUS_OK;
-	case MIRROR_MAPPED:
-		return STATUS_OK;
-	case MIRROR_FREE:
-	case MIRROR_TABLE:
-	case MIRROR_TABLE_BLOCKED:
-	case MIRROR_TABLE_MERGING:
-		break;
-	}
-	return install_missing(td, at, limit);
+	if (mirror_state_of(e) == MIRROR_PENDING && must_split(slot, limit))
+		return split_pending(td, slot);
+	return STATUS_OK;
 }
 
 bool td_is_private(const struct td *td, gpa_t at, enum page_level *uniform)
@@ -344,11 +298,13 @@ void td_describe_gpa(struct td *td, gpa_t at, char *buf, size_t size)
 	const char *kind = td_is_private(td, at, &uniform) ? "private" : "shared";
 
 	if (mirror_is_leaf(e))
-		format(buf, size, "%s, %s %s frame 0x%llx%s", kind, level_name[slot.level],
+		format(buf, size, "%s, %s %s%s frame 0x%llx%s", kind, level_name[slot.level],
 		       mirror_state_name(mirror_state_of(e)),
+		       mirror_is_blocked(e) ? ", blocked," : "",
 		       (unsigned long long)mirror_frame_of(e).raw,
 		       mirror_is_busy(e) ? ", changing" : "");
 	else
-		format(buf, size, "%s, no page (%s entry %s)", kind, level_name[slot.level],
-		       mirror_state_name(mirror_state_of(e)));
+		format(buf, size, "%s, no page (%s entry %s%s)", kind, level_name[slot.level],
+		       mirror_state_name(mirror_state_of(e)),
+		       mirror_is_blocked(e) ? ", blocked" : "");
 }

@@ -22,14 +22,12 @@ enum status td_status_of(tdx_status_t s);
 /* STATUS_BUSY for contention that outlived the retries; else td_die(). */
 enum status td_fail(struct td *td, tdx_status_t s, const char *what);
 
-/* frame_alloc() for the module, which initialises more of the TDMRs if it has to. */
-MUST_CHECK enum status td_frame_take(enum page_level level, enum frame_owner owner, hpa_t *out);
-
 /*
- * A frame for the claimed entry of 4K or 2M, if possible the one that lets its table be
- * promoted later. Memory that waits for its write-back is called in before giving up.
+ * frame_alloc() for the module. Before giving up, more of the TDMRs is initialised, and memory
+ * of the TD that waits for its write-back called in.
  */
-MUST_CHECK enum status td_take_private(struct td *td, struct sept_slot slot, hpa_t *out);
+MUST_CHECK enum status td_frame_take(struct td *td, enum page_level level,
+				     enum frame_owner owner, hpa_t *out);
 
 /* Says, once per TD, that there were no 2M frames for regions of it, if so. */
 void td_log_scattered(struct td *td);
@@ -43,9 +41,9 @@ void td_frame_return(hpa_t at, uint64_t size);
  */
 struct td_returned *td_returned_alloc(void);
 void td_returned_free(struct td_returned *r);
-void td_returned_put(struct td *td, struct td_returned *r, hpa_t frame, uint64_t size);
-/* The same for a Secure EPT page. */
-void td_returned_put_table(struct td *td, struct td_returned *r, hpa_t page);
+/* `e`: what the slot's entry was, a leaf or a table. */
+void td_returned_put(struct td *td, struct td_returned *r, struct sept_slot slot,
+		     mirror_entry_t e);
 
 /* td_write_back() by PAGE.WBINVD alone, which asks nothing of other CPUs: of all that waits. */
 MUST_CHECK enum status td_returned_collect(struct td *td);
@@ -66,19 +64,20 @@ bool td_is_unmapping(const struct td *td, gpa_t at, uint64_t size);
 bool td_is_all_private(const struct td *td, gpa_t region, enum page_level level);
 
 /*
- * Makes the entry of `level` for `at` exist, with Secure EPT pages above it. STATUS_EXISTS: a
- * larger page is there (*slot is its entry). STATUS_BUSY, STATUS_NO_MEMORY, STATUS_HW_FAULT.
+ * Gives the TD one page: ADDed with the content of `source`, or AUGed if that is NULL.
+ * STATUS_EXISTS: something is there. STATUS_NO_MEMORY: no such frame. STATUS_BUSY,
+ * STATUS_HW_FAULT.
  */
-MUST_CHECK enum status td_sept_reach(struct td *td, gpa_t at, enum page_level level,
-				     struct sept_slot *slot);
+MUST_CHECK enum status td_install(struct td *td, gpa_t at, enum page_level level,
+				  const void *source);
 
 /* Waits a bounded time for the end of somebody else's claim; the entry, busy still if it does
  * not end. */
 mirror_entry_t td_sept_settle(struct sept_slot slot);
 
 /*
- * The lowest entry for `at` and its value, not busy; ends a promotion that was left half way.
- * STATUS_BUSY: it is changing, or that cannot end before vCPUs were kicked.
+ * The lowest entry for `at` and its value, not busy, never a table: a blocked one is finished.
+ * STATUS_BUSY: it is changing, or vCPUs have to be kicked first. STATUS_NO_MEMORY.
  */
 MUST_CHECK enum status td_sept_locate(struct td *td, gpa_t at, struct sept_slot *slot,
 				      mirror_entry_t *e);
@@ -90,11 +89,19 @@ MUST_CHECK enum status td_sept_locate(struct td *td, gpa_t at, struct sept_slot 
 MUST_CHECK enum status td_refused(struct td *td, struct sept_slot slot, mirror_entry_t e,
 				  tdx_status_t s, const char *what);
 
-/* RANGE.BLOCK and its opposite of a claimed entry, which is `to` then, or `e` if refused. */
-MUST_CHECK enum status td_block_claimed(struct td *td, struct sept_slot slot, mirror_entry_t e,
-					mirror_entry_t to);
+/* RANGE.BLOCK and its opposite of a claimed entry, whatever it is; ends the claim. */
+MUST_CHECK enum status td_block_claimed(struct td *td, struct sept_slot slot, mirror_entry_t e);
 MUST_CHECK enum status td_unblock_claimed(struct td *td, struct sept_slot slot,
-					  mirror_entry_t e, mirror_entry_t to);
+					  mirror_entry_t e);
+
+/*
+ * Takes what is claimed, blocked and tracked out: a leaf, or an empty Secure EPT page. The
+ * frame waits for td_write_back(). Ends the claim. STATUS_BUSY: not tracked; STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status td_remove_claimed(struct td *td, struct sept_slot slot,
+					 mirror_entry_t e);
+/* The same of a blocked leaf, claimed here. STATUS_BUSY, too, if it is none. */
+MUST_CHECK enum status td_remove_blocked(struct td *td, struct sept_slot slot);
 
 /* BLOCKs a present leaf; no-op if it is. Tracking is the caller's, by td_track(). STATUS_BUSY.
  */
@@ -107,22 +114,29 @@ MUST_CHECK enum status td_unblock(struct td *td, struct sept_slot slot);
  * run. */
 MUST_CHECK enum status td_track(struct td *td);
 
-/* Splits a blocked leaf of 2M or 1G into 512. STATUS_BUSY: not tracked, or vCPUs of the old
+/*
+ * Puts a Secure EPT page below an entry that is `e`: a free one, or a blocked and tracked leaf
+ * of 2M or 1G, which is split into 512. STATUS_BUSY, STATUS_NO_MEMORY, STATUS_HW_FAULT.
+ */
+MUST_CHECK enum status td_add_table(struct td *td, struct sept_slot slot, mirror_entry_t e);
+
+/* The latter, if it is one. STATUS_BUSY: not tracked, or vCPUs of the old
  * epoch run. */
 MUST_CHECK enum status td_demote_blocked(struct td *td, struct sept_slot slot);
 
 /*
  * Takes the Secure EPT page below an entry of 2M out if it has no entries; no-op without one.
- * STATUS_EXISTS: it has some. STATUS_BUSY: not tracked, or vCPUs of the old epoch run; nothing
- * can be mapped there until it is repeated. STATUS_NO_MEMORY.
+ * STATUS_EXISTS: it has some and is not blocked. STATUS_BUSY: not tracked, or vCPUs of the old
+ * epoch run; nothing can be mapped there until it is repeated. STATUS_NO_MEMORY.
  */
 MUST_CHECK enum status td_remove_table(struct td *td, struct sept_slot slot);
 
 /*
- * Ends the promotion of a MIRROR_TABLE_MERGING entry, by a leaf or, if the module refuses that,
- * by the table as it was; no-op without one. STATUS_BUSY: vCPUs have to be kicked first.
+ * Does what a table was blocked for: one without entries goes, one with all of them is
+ * promoted, or unblocked if the module refuses that; no-op if it is not blocked. STATUS_BUSY:
+ * vCPUs have to be kicked first. STATUS_NO_MEMORY.
  */
-MUST_CHECK enum status td_promote_finish(struct td *td, struct sept_slot slot);
+MUST_CHECK enum status td_finish_table(struct td *td, struct sept_slot slot);
 
 /* TD_PARAMS from what the operator, the CPU and the module want. STATUS_BAD_ARG was logged. */
 MUST_CHECK enum status td_params_build(struct td *td, struct tdx_td_params *out);

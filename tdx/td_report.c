@@ -57,9 +57,8 @@ static struct survey survey_pages(struct sept_slot region)
 			continue;
 		if (v.pages++ == 0)
 			first = hpa(frame.raw - slot.index * SIZE_4K);
-		v.is_measured |= mirror_state_of(e) == MIRROR_MAPPED;
-		v.is_changing |= mirror_state_of(e) == MIRROR_BLOCKED ||
-				 mirror_state_of(e) == MIRROR_PENDING_BLOCKED;
+		v.is_measured |= mirror_state_of(e) == MIRROR_MAPPED && !mirror_is_blocked(e);
+		v.is_changing |= mirror_is_blocked(e);
 		v.is_one_frame &= frame.raw == first.raw + slot.index * SIZE_4K;
 	}
 	v.is_one_frame &= hpa_aligned(first, SIZE_2M);

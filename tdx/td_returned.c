@@ -46,11 +46,16 @@ static struct td_returned *pop(struct td *td)
 	return r;
 }
 
-void td_returned_put(struct td *td, struct td_returned *r, hpa_t frame, uint64_t size)
+void td_returned_put(struct td *td, struct td_returned *r, struct sept_slot slot,
+		     mirror_entry_t e)
 {
-	*r = (struct td_returned){.frame = frame, .size = size};
-	atomic_fetch_add(&td->unwritten_bytes, size);
-	atomic_fetch_add(&td->returned_bytes, size);
+	*r = (struct td_returned){.frame = mirror_frame_of(e), .size = PAGE_SIZE};
+	if (mirror_is_leaf(e))
+		r->size = level_size(slot.level);
+	else /* until its lines are written back it is memory of the TD like any other */
+		frame_set_owner(r->frame, r->size, FRAME_TD_PRIVATE);
+	atomic_fetch_add(&td->unwritten_bytes, r->size);
+	atomic_fetch_add(&td->returned_bytes, r->size);
 	push(td, r);
 }
 

@@ -193,7 +193,7 @@ static bool reclaim_entry(struct td *td, struct sept_slot slot, unsigned *budget
 	if (is_table)
 		sept_commit_no_table(&td->sept, slot);
 	else
-		sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
+		sept_commit(&td->sept, slot, MIRROR_FREE_ENTRY);
 	return true;
 }
 
@@ -262,7 +262,7 @@ static bool reclaim_part(struct td *td, struct sept_slot slot, gpa_t at, unsigne
 	if (mirror_is_leaf(e)) {
 		e = take_back(td, mirror_frame_of(e), LEVEL_1G)
 			    ? mirror_entry(MIRROR_FREE, mirror_frame_of(e))
-			    : mirror_entry(MIRROR_FREE, hpa(0));
+			    : MIRROR_FREE_ENTRY;
 		sept_commit(&td->sept, slot, e);
 	}
 	if (mirror_frame_of(e).raw) {

@@ -123,28 +123,7 @@ enum status td_unmap_private_begin(struct td *td, gpa_t at, uint64_t size)
 
 static enum status remove_leaf(struct td *td, struct sept_slot slot)
 {
-	mirror_entry_t e = sept_read(slot);
-	struct td_returned *record;
-	tdx_status_t s;
-
-	if (is_cut(td, slot) || (mirror_state_of(e) != MIRROR_BLOCKED &&
-				 mirror_state_of(e) != MIRROR_PENDING_BLOCKED))
-		return STATUS_BUSY;
-	record = td_returned_alloc();
-	if (!record)
-		return STATUS_NO_MEMORY;
-	if (sept_claim(&td->sept, slot, e)) {
-		td_returned_free(record);
-		return STATUS_BUSY;
-	}
-	s = tdh_mem_page_remove(td, slot.base, slot.level);
-	if (tdx_is_error(s)) {
-		td_returned_free(record);
-		return td_refused(td, slot, e, s, "remove");
-	}
-	sept_commit(&td->sept, slot, mirror_entry(MIRROR_FREE, hpa(0)));
-	td_returned_put(td, record, mirror_frame_of(e), level_size(slot.level));
-	return STATUS_OK;
+	return is_cut(td, slot) ? STATUS_BUSY : td_remove_blocked(td, slot);
 }
 
 enum status td_unmap_private_commit(struct td *td, gpa_t at, uint64_t size)

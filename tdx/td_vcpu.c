@@ -14,7 +14,7 @@ STATIC_ASSERT(sizeof(struct vp_regs) == sizeof(struct seamcall_regs),
 static enum status create_tdvpr(struct td *td, struct td_vcpu *vcpu)
 {
 	tdx_status_t s;
-	enum status st = td_frame_take(LEVEL_4K, FRAME_TD_CONTROL, &vcpu->tdvpr.pa);
+	enum status st = td_frame_take(td, LEVEL_4K, FRAME_TD_CONTROL, &vcpu->tdvpr.pa);
 
 	if (st)
 		return st;
@@ -39,7 +39,7 @@ static enum status add_tdvps(struct td *td, struct td_vcpu *vcpu)
 	while (vcpu->tdcx_count < count) {
 		tdx_status_t s;
 		hpa_t page;
-		enum status st = td_frame_take(LEVEL_4K, FRAME_TD_CONTROL, &page);
+		enum status st = td_frame_take(td, LEVEL_4K, FRAME_TD_CONTROL, &page);
 
 		if (st)
 			return st;

@@ -73,7 +73,7 @@ static bool is_reachable(struct vm *vm, uint64_t at)
 	if (at & SHARED)
 		return shared_mem_is_mapped(&vm->shared, gpa(at & ~SHARED));
 	e = sept_read(sept_find(&vm->td.sept, gpa(at), LEVEL_4K));
-	return mirror_state_of(e) == MIRROR_MAPPED || mirror_state_of(e) == MIRROR_PENDING;
+	return mirror_is_leaf(e) && !mirror_is_blocked(e);
 }
 
 /* Is the deed that was begun done? A conversion of which a part is left goes on with that. */

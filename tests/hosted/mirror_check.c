@@ -8,24 +8,21 @@
 #include "tests/hosted/hosted.h"
 #include "tests/unit/test.h"
 
-static bool state_agrees(enum mirror_state mirror, unsigned module)
+static bool state_agrees(mirror_entry_t mirror, unsigned module)
 {
-	switch (mirror) {
+	bool is_blocked = mirror_is_blocked(mirror);
+	unsigned mapped = is_blocked ? SEPT_BLOCKED : SEPT_MAPPED;
+
+	switch (mirror_state_of(mirror)) {
 	case MIRROR_FREE:
-		return module == SEPT_FREE;
+		return module == SEPT_FREE && !is_blocked;
 	case MIRROR_TABLE:
-		return module == SEPT_NL_MAPPED;
-	case MIRROR_TABLE_BLOCKED:
-	case MIRROR_TABLE_MERGING:
-		return module == SEPT_NL_BLOCKED;
+		return module == (is_blocked ? SEPT_NL_BLOCKED : SEPT_NL_MAPPED);
 	case MIRROR_MAPPED:
-		return module == SEPT_MAPPED;
+		return module == mapped;
 	case MIRROR_PENDING:
-		return module == SEPT_PENDING || module == SEPT_MAPPED;
-	case MIRROR_BLOCKED:
-		return module == SEPT_BLOCKED;
-	case MIRROR_PENDING_BLOCKED:
-		return module == SEPT_PENDING_BLOCKED || module == SEPT_BLOCKED;
+		return module == mapped ||
+		       module == (is_blocked ? SEPT_PENDING_BLOCKED : SEPT_PENDING);
 	}
 	return false;
 }
@@ -63,7 +60,7 @@ static void check_below(struct td *td, struct sept_node *node, enum page_level l
 			return;
 		s = tdh_mem_sept_rd(td, at, level, &out);
 		if (tdx_is_error(s) || sept_rdx_level(out.level_state) != level ||
-		    !state_agrees(mirror_state_of(e), sept_rdx_state(out.level_state)))
+		    !state_agrees(e, sept_rdx_state(out.level_state)))
 			test_fail(__FILE__, __LINE__,
 				  "gpa %#llx level %u: mirror %s, module %#llx (status %#llx)",
 				  (unsigned long long)at.raw, level,
@@ -72,7 +69,7 @@ static void check_below(struct td *td, struct sept_node *node, enum page_level l
 				  (unsigned long long)s.raw);
 		if (mirror_state_of(e) != MIRROR_FREE)
 			check_frame(at, level, e, out.entry);
-		if (level > LEVEL_4K && mirror_state_of(e) == MIRROR_TABLE)
+		if (level > LEVEL_4K && mirror_is_open_table(e))
 			check_below(td, sept_child(slot), level - 1, at);
 	}
 }

@@ -51,22 +51,25 @@ static void store(uint64_t hpa_raw, uint64_t value)
 
 /*
  * The entry of a page, also below a table that is about to become one leaf. There it is free
- * only for the moment in which the one takes the place of the other.
+ * for the moment in which the one takes the place of the other: while the table is claimed.
  */
 static mirror_entry_t find_entry(const struct tenant *t, gpa_t at, struct sept_slot *slot)
 {
-	mirror_entry_t e;
-
 	for (;;) {
-		*slot = sept_find(&t->td.sept, at, LEVEL_4K);
-		if (mirror_state_of(sept_read(*slot)) != MIRROR_TABLE_MERGING)
-			return sept_read(*slot);
-		*slot = (struct sept_slot){.node = sept_child(*slot),
-					   .index = (unsigned)(at.raw / SIZE_4K % SEPT_ENTRIES),
-					   .level = LEVEL_4K,
-					   .base = at};
+		struct sept_slot above = sept_find(&t->td.sept, at, LEVEL_4K);
+		uint64_t small = level_size(above.level) / SEPT_ENTRIES;
+		mirror_entry_t table = sept_read(above), e;
+
+		*slot = above;
+		if (!mirror_is_table(table))
+			return table;
+		*slot = (struct sept_slot){.node = sept_child(above),
+					   .index = (unsigned)(at.raw / small % SEPT_ENTRIES),
+					   .level = above.level - 1,
+					   .base = gpa(align_down(at.raw, small))};
 		e = sept_read(*slot);
-		if (mirror_state_of(e) != MIRROR_FREE)
+		if (mirror_state_of(e) != MIRROR_FREE ||
+		    (!mirror_is_busy(table) && sept_read(above).raw == table.raw))
 			return e;
 		hw_pause();
 	}

@@ -133,7 +133,7 @@ TEST(tdx_td_mrtd_is_what_measure_predicts)
 	EXPECT_EQ(td_read_mrtd(&td, read), STATUS_OK);
 	launch_mrtd(&page, image, predicted);
 	EXPECT_MEM_EQ(read, predicted, sizeof(read));
-	EXPECT_EQ(td.measured_pages, LAUNCH_PAGE_COUNT);
+	EXPECT_EQ(hosted_calls(TDH_MEM_PAGE_ADD), LAUNCH_PAGE_COUNT);
 	mirror_check(&td);
 	destroy();
 }

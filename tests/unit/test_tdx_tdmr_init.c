@@ -145,11 +145,11 @@ TEST(tdx_tdmr_init_for_a_frame_when_none_is_left)
 
 	start(3);
 	while (free_bytes() > 0)
-		EXPECT_EQ(td_frame_take(frame_free_tdx(LEVEL_2M) ? LEVEL_2M : LEVEL_4K,
+		EXPECT_EQ(td_frame_take(&td, frame_free_tdx(LEVEL_2M) ? LEVEL_2M : LEVEL_4K,
 					FRAME_TD_PRIVATE, &frame),
 			  STATUS_OK);
 	EXPECT_EQ(inits(), CALLS_PER_GIB);
-	EXPECT_EQ(td_frame_take(LEVEL_2M, FRAME_TD_PRIVATE, &frame), STATUS_OK);
+	EXPECT_EQ(td_frame_take(&td, LEVEL_2M, FRAME_TD_PRIVATE, &frame), STATUS_OK);
 	EXPECT_EQ(inits(), 2 * CALLS_PER_GIB);
 	td_frame_quarantine(&td, frame, SIZE_2M, "test");
 }
