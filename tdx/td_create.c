@@ -94,24 +94,25 @@ static enum status configure_keys(struct td *td)
 	return work.has_failed ? STATUS_HW_FAULT : STATUS_OK;
 }
 
-static enum status add_tdcs(struct td *td)
+enum status td_add_control_pages(struct td *td, struct td_vcpu *vcpu, uint64_t bytes)
 {
-	unsigned count = (unsigned)(tdx_global()->tdcs_size / PAGE_SIZE);
+	hpa_t *pages = vcpu ? vcpu->tdcx : td->tdcx;
+	unsigned *count = vcpu ? &vcpu->tdcx_count : &td->tdcx_count;
 
-	while (td->tdcx_count < count) {
+	while (*count < bytes / PAGE_SIZE) {
 		tdx_status_t s;
 		hpa_t page;
 		enum status st = td_frame_take(td, LEVEL_4K, FRAME_TD_CONTROL, &page);
 
 		if (st)
 			return st;
-		s = tdh_mng_addcx(td, page);
+		s = vcpu ? tdh_vp_addcx(vcpu, page) : tdh_mng_addcx(td, page);
 		if (tdx_is_error(s)) {
 			td_log_failure(td, "control page");
 			frame_free(page, PAGE_SIZE);
 			return td_status_of(s);
 		}
-		td->tdcx[td->tdcx_count++] = page;
+		pages[(*count)++] = page;
 	}
 	return STATUS_OK;
 }
@@ -176,7 +177,7 @@ static enum status build(struct td *td)
 	enum status s = configure_keys(td);
 
 	if (!s)
-		s = add_tdcs(td);
+		s = td_add_control_pages(td, NULL, tdx_global()->tdcs_size);
 	if (!s)
 		s = init_tdcs(td);
 	return s ? s : read_tsc(td);

@@ -121,19 +121,6 @@ enum status td_install(struct td *td, gpa_t at, enum page_level level, const voi
 	return STATUS_OK;
 }
 
-/* The largest page at `at` that RAM, the map, `room` and an unmap under way allow. */
-static enum page_level best_level(const struct td *td, gpa_t at, uint64_t room)
-{
-	gpa_t base = gpa(align_down(at.raw, SIZE_2M));
-	enum page_level uniform;
-
-	(void)gpa_map_lookup(&td->map, at, &uniform);
-	if (uniform >= LEVEL_2M && gpa_aligned(at, SIZE_2M) && room >= SIZE_2M &&
-	    td_is_ram(td, base, SIZE_2M) && !td_is_unmapping(td, base, SIZE_2M))
-		return LEVEL_2M;
-	return LEVEL_4K;
-}
-
 void td_log_scattered(struct td *td)
 {
 	uint64_t regions = atomic_load(&td->scattered);
@@ -168,99 +155,55 @@ static enum status install_2m(struct td *td, gpa_t at)
 	return s;
 }
 
-/* One step of populate: the next page, 2M if possible. *step is how far it went. */
-static enum status populate_step(struct td *td, gpa_t at, uint64_t room, uint64_t *step)
-{
-	enum page_level level = best_level(td, at, room);
-	enum status s;
-
-	*step = level_size(level);
-	s = level == LEVEL_2M ? install_2m(td, at) : td_install(td, at, level, NULL);
-	if (level == LEVEL_4K)
-		return s == STATUS_EXISTS ? STATUS_OK : s;
-	if (s == STATUS_EXISTS) {
-		struct sept_slot slot = sept_find(&td->sept, at, LEVEL_2M);
-
-		if (mirror_is_leaf(sept_read(slot)))
-			return STATUS_OK;
-	} else if (s != STATUS_NO_MEMORY) {
-		return s;
-	}
-	/* A table is there already, or no free 2M frame: page by page. */
-	*step = SIZE_4K;
-	s = td_install(td, at, LEVEL_4K, NULL);
-	return s == STATUS_EXISTS ? STATUS_OK : s;
-}
-
-enum status td_populate(struct td *td, gpa_t at, uint64_t size)
-{
-	uint64_t end = at.raw + size;
-
-	if (td->is_dead)
-		return STATUS_BAD_STATE;
-	if (!gpa_aligned(at, SIZE_4K) || size % SIZE_4K || !td_is_ram(td, at, size))
-		return STATUS_BAD_ARG;
-	while (at.raw < end) {
-		enum page_level uniform;
-		uint64_t step = SIZE_4K;
-		enum status s;
-
-		if (gpa_map_lookup(&td->map, at, &uniform) == GPA_SHARED) {
-			at = gpa_map_run_end(&td->map, at, gpa(end));
-			continue;
-		}
-		s = populate_step(td, at, end - at.raw, &step);
-		if (s)
-			return s;
-		at = gpa_add(at, step);
-	}
-	return STATUS_OK;
-}
-
-/* What is 1G was accepted before it became so. */
-static bool must_split(struct sept_slot slot, enum page_level limit)
-{
-	return slot.level == LEVEL_2M && slot.level > limit;
-}
-
-/* The guest accepts 4K where a 2M page is pending: it gets 512 of 4K. */
-static enum status split_pending(struct td *td, struct sept_slot slot)
-{
-	enum status s = td_block(td, slot);
-
-	if (!s)
-		s = td_track(td);
-	return s ? s : td_demote_blocked(td, slot);
-}
-
-/* A block that nobody will finish (its unmap is over): the page becomes accessible again. */
-static enum status finish_block(struct td *td, struct sept_slot slot, enum page_level limit)
-{
-	enum status s = td_track(td);
-
-	if (s)
-		return s;
-	return must_split(slot, limit) ? td_demote_blocked(td, slot) : td_unblock(td, slot);
-}
-
-/* 2M around the fault where that is legal, wanted and there is a frame; else the one page. */
-static enum status install_missing(struct td *td, gpa_t at, enum page_level limit)
+/*
+ * A page at `at`: 2M around it if `limit` says so and all of that is private RAM, else 4K, for
+ * want of a frame or beside 4K pages. STATUS_OK also if there is one already.
+ */
+static enum status install_best(struct td *td, gpa_t at, enum page_level limit)
 {
 	gpa_t region = gpa(align_down(at.raw, SIZE_2M));
 	enum status s = STATUS_NO_MEMORY;
 
-	if (limit >= LEVEL_2M && best_level(td, region, SIZE_2M) == LEVEL_2M)
+	if (limit >= LEVEL_2M && td_is_all_private(td, region, LEVEL_2M))
 		s = install_2m(td, region);
 	if (s == STATUS_NO_MEMORY || s == STATUS_EXISTS)
 		s = td_install(td, at, LEVEL_4K, NULL);
 	return s == STATUS_EXISTS ? STATUS_OK : s;
 }
 
+enum status td_populate(struct td *td, gpa_t at, uint64_t size)
+{
+	gpa_t end = gpa_add(at, size);
+
+	if (td->is_dead)
+		return STATUS_BAD_STATE;
+	if (!gpa_aligned(at, SIZE_4K) || size % SIZE_4K || !td_is_ram(td, at, size))
+		return STATUS_BAD_ARG;
+	while (at.raw < end.raw) {
+		bool fits = gpa_aligned(at, SIZE_2M) && end.raw - at.raw >= SIZE_2M;
+		struct sept_slot slot;
+		enum status s;
+
+		if (gpa_map_kind(&td->map, at) == GPA_SHARED) {
+			at = gpa_map_run_end(&td->map, at, end);
+			continue;
+		}
+		s = install_best(td, at, fits ? LEVEL_2M : LEVEL_4K);
+		if (s)
+			return s;
+		slot = sept_find(&td->sept, at, LEVEL_4K);
+		at = mirror_is_leaf(sept_read(slot))
+			     ? gpa_add(slot.base, level_size(slot.level))
+			     : gpa_add(at, SIZE_4K);
+	}
+	return STATUS_OK;
+}
+
 enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level limit)
 {
 	struct sept_slot slot;
+	bool must_split;
 	mirror_entry_t e;
-	enum page_level uniform;
 	enum status s;
 
 	if (td->is_dead)
@@ -270,18 +213,24 @@ enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level limit)
 		return STATUS_BAD_ARG;
 	if (td_is_unmapping(td, at, SIZE_4K))
 		return STATUS_BUSY;
-	if (gpa_map_lookup(&td->map, at, &uniform) == GPA_SHARED)
+	if (gpa_map_kind(&td->map, at) == GPA_SHARED)
 		return STATUS_BAD_ARG;
 	s = td_sept_locate(td, at, &slot, &e);
 	if (s)
 		return s;
 	if (!mirror_is_leaf(e))
-		return install_missing(td, at, limit);
-	if (mirror_is_blocked(e))
-		return finish_block(td, slot, limit);
-	if (mirror_state_of(e) == MIRROR_PENDING && must_split(slot, limit))
-		return split_pending(td, slot);
-	return STATUS_OK;
+		return install_best(td, at, limit);
+	/* The guest accepts 4K of 2M: it gets 512 of 4K. What is 1G was accepted before. */
+	must_split = slot.level == LEVEL_2M && limit < LEVEL_2M;
+	if (!mirror_is_blocked(e) && !(must_split && mirror_state_of(e) == MIRROR_PENDING))
+		return STATUS_OK;
+	s = td_block(td, slot);
+	if (!s)
+		s = td_track(td);
+	if (s)
+		return s;
+	/* A block that nobody will finish (its unmap is over): the page is accessible again. */
+	return must_split ? td_demote_blocked(td, slot) : td_unblock(td, slot);
 }
 
 bool td_is_private(const struct td *td, gpa_t at, enum page_level *uniform)

@@ -138,5 +138,12 @@ MUST_CHECK enum status td_remove_table(struct td *td, struct sept_slot slot);
  */
 MUST_CHECK enum status td_finish_table(struct td *td, struct sept_slot slot);
 
+/*
+ * Gives the module control pages (TDCX) of the vCPU or, if that is NULL, of the TD, until there
+ * are `bytes` of them. What it has taken is in tdcx[] also after a failure.
+ */
+MUST_CHECK enum status td_add_control_pages(struct td *td, struct td_vcpu *vcpu,
+					    uint64_t bytes);
+
 /* TD_PARAMS from what the operator, the CPU and the module want. STATUS_BAD_ARG was logged. */
 MUST_CHECK enum status td_params_build(struct td *td, struct tdx_td_params *out);

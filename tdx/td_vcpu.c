@@ -32,28 +32,6 @@ static enum status create_tdvpr(struct td *td, struct td_vcpu *vcpu)
 	return STATUS_OK;
 }
 
-static enum status add_tdvps(struct td *td, struct td_vcpu *vcpu)
-{
-	unsigned count = (unsigned)(tdx_global()->tdvps_size / PAGE_SIZE) - 1;
-
-	while (vcpu->tdcx_count < count) {
-		tdx_status_t s;
-		hpa_t page;
-		enum status st = td_frame_take(td, LEVEL_4K, FRAME_TD_CONTROL, &page);
-
-		if (st)
-			return st;
-		s = tdh_vp_addcx(vcpu, page);
-		if (tdx_is_error(s)) {
-			td_log_failure(td, "vCPU control page");
-			frame_free(page, PAGE_SIZE);
-			return td_status_of(s);
-		}
-		vcpu->tdcx[vcpu->tdcx_count++] = page;
-	}
-	return STATUS_OK;
-}
-
 static enum status init_vcpu(struct td *td, struct td_vcpu *vcpu, uint64_t rcx)
 {
 	tdx_status_t s = tdh_vp_init(vcpu, rcx);
@@ -77,7 +55,7 @@ enum status td_vcpu_create(struct td *td, struct td_vcpu *vcpu, uint64_t rcx)
 	s = create_tdvpr(td, vcpu);
 	if (s)
 		return s;
-	s = add_tdvps(td, vcpu);
+	s = td_add_control_pages(td, vcpu, tdx_global()->tdvps_size - PAGE_SIZE);
 	if (!s)
 		s = init_vcpu(td, vcpu, rcx);
 	/* The module has a vCPU that is of no use and cannot be taken back alone. */
