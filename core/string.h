@@ -13,6 +13,7 @@ int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
+char *strchr(const char *s, int c);
 
 /* Copies at most size-1 characters and terminates; false if it had to cut. */
 bool string_copy(char *dst, size_t size, const char *src);

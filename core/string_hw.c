@@ -65,3 +65,13 @@ int strncmp(const char *a, const char *b, size_t n)
 }
 
 int strcmp(const char *a, const char *b) { return strncmp(a, b, SIZE_MAX); }
+
+char *strchr(const char *s, int c)
+{
+	for (;; s++) {
+		if (*s == (char)c)
+			return (char *)(uintptr_t)s;
+		if (*s == '\0')
+			return NULL;
+	}
+}
