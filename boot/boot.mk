@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# redoubt.efi: a GNU-EFI loader that carries redoubt.elf. The kernel itself is built by the
+# redoubt.efi: a GNU-EFI loader that carries the kernel as it lies in memory. It is built by the
 # Makefile's own rules.
 
 EFI_SRC := $(sort $(wildcard boot/efi/*.c)) core/boot_info.c core/string.c core/string_hw.c \
@@ -21,13 +21,13 @@ $(B)/efi/obj/core/string_hw.c.o: core/string_hw.c $(B)/flags
 	$(CC) $(EFI_CFLAGS) -c $< -o $@
 	$(OBJCOPY) --weaken $@
 
-$(B)/efi/obj/boot/efi/kernel.S.o: boot/efi/kernel.S $(B)/efi/kernel.elf $(B)/flags
+$(B)/efi/obj/boot/efi/kernel.S.o: boot/efi/kernel.S $(B)/efi/kernel.bin $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(EFI_CFLAGS) -Wa,-I$(B)/efi -c $< -o $@
 
-$(B)/efi/kernel.elf: $(B)/redoubt.elf
+$(B)/efi/kernel.bin: $(B)/redoubt.elf
 	@mkdir -p $(@D)
-	$(OBJCOPY) --strip-all $< $@
+	$(OBJCOPY) -O binary $< $@
 
 $(B)/efi/redoubt.so: $(EFI_OBJ)
 	$(LD) -nostdlib -znocombreloc -shared -Bsymbolic -z noexecstack --no-undefined \

@@ -27,7 +27,7 @@ SEL_CODE32	equ 0x18
 
 %define LOADED(x) ((x) - KERNEL_OFFSET)
 
-	extern	image_start, multiboot2_main, uefi_main, ap_main
+	extern	image_start, image_end, multiboot2_main, uefi_main, ap_main
 	extern	ap_apic_ids, ap_stack_tops, ap_count, kernel_cr3
 	global	boot_entry32, boot_entry64, boot_pml4, boot_switch_stack, ap_entry
 
@@ -35,7 +35,7 @@ SEL_CODE32	equ 0x18
 
 	section .boot.header progbits alloc noexec nowrite align=8
 	db	"Redoubt", 0			; the UEFI loader looks for this
-	dq	boot_entry64
+	dq	image_start, image_end, boot_entry64
 
 	align	8
 header:

@@ -19,7 +19,7 @@ enum loader_use { LOADER_CODE, LOADER_DATA };
 /* Pages below 4 GiB, kept until the kernel takes them over; 0 if there are none. */
 uint64_t loader_pages(enum loader_use use, uint64_t page_count);
 
-/* Unpacks the embedded ELF image. */
+/* Puts the embedded image in its place. */
 bool loader_load_kernel(struct loaded_kernel *out);
 
 /*
