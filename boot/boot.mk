@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# redoubt.efi: a GNU-EFI loader that carries the kernel as it lies in memory. It is built by the
-# Makefile's own rules.
+# redoubt.efi: a GNU-EFI loader that carries the kernel as it lies in memory. The kernel itself
+# is built by the Makefile's own rules.
 
 EFI_SRC := $(sort $(wildcard boot/efi/*.c)) core/boot_info.c core/string.c core/string_hw.c \
            core/format.c mgmt/config.c

@@ -82,7 +82,7 @@ void host_map_build(struct boot_info *bi)
 	enum status s;
 	hpa_t pool;
 
-	s = boot_range_find(bi, size, PAGE_SIZE, FIRST_TABLES_END, &pool);
+	s = boot_range_find(bi, size, PAGE_SIZE, BOOT_LOW_MEMORY_END, FIRST_TABLES_END, &pool);
 	if (s == STATUS_OK)
 		s = boot_range_set(bi, pool, size, BOOT_MEM_KERNEL);
 	if (s != STATUS_OK)

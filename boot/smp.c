@@ -116,18 +116,6 @@ static void write32(char *page, const char *symbol, uint64_t value)
 	memcpy(page + (symbol - trampoline_start), &v, sizeof(v));
 }
 
-/* A page of RAM below 640 KiB, which frame_init() leaves alone; page 0 keeps the BIOS's data.
- */
-static hpa_t find_low_page(const struct boot_info *bi)
-{
-	for (uint64_t at = LOW_PAGES_END - PAGE_SIZE; at >= PAGE_SIZE; at -= PAGE_SIZE) {
-		if (boot_range_kind(bi, hpa(at)) == BOOT_MEM_USABLE &&
-		    boot_range_kind(bi, hpa(at + PAGE_SIZE - 1)) == BOOT_MEM_USABLE)
-			return hpa(at);
-	}
-	return hpa(0);
-}
-
 static void place_trampoline(hpa_t at)
 {
 	char *page = phys_ptr(at);
@@ -239,9 +227,11 @@ static void number_packages(void)
 
 static void start_candidates(const struct boot_info *bi)
 {
-	hpa_t trampoline = find_low_page(bi);
+	hpa_t trampoline;
 
-	if (trampoline.raw == 0) {
+	/* frame_init() leaves such memory alone; page 0 keeps the BIOS's data. */
+	if (boot_range_find(bi, PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, LOW_PAGES_END, &trampoline) !=
+	    STATUS_OK) {
 		log_error("no memory below 640 KiB: the other CPUs cannot be started");
 	} else {
 		place_trampoline(trampoline);

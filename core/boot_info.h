@@ -58,15 +58,15 @@ const struct boot_module *boot_module_find(const struct boot_info *bi, const cha
 MUST_CHECK enum status boot_range_set(struct boot_info *bi, hpa_t base, uint64_t size,
 				      enum boot_mem_kind kind);
 
-/* Kind of the byte at `at`. */
-enum boot_mem_kind boot_range_kind(const struct boot_info *bi, hpa_t at);
+/* Memory below it is the firmware's and the AP trampoline's. */
+#define BOOT_LOW_MEMORY_END UINT64_C(0x100000)
 
 /*
- * The highest 4K-aligned place of `size` bytes in usable memory that ends at or below
- * `limit` and lies above 1 MiB, aligned to `align`. STATUS_NO_MEMORY if there is none.
+ * The highest place of `size` bytes inside one range of usable memory and [low, high), aligned
+ * to `align`. STATUS_NO_MEMORY if there is none.
  */
 MUST_CHECK enum status boot_range_find(const struct boot_info *bi, uint64_t size,
-				       uint64_t align, uint64_t limit, hpa_t *out);
+				       uint64_t align, uint64_t low, uint64_t high, hpa_t *out);
 
 /*
  * Appends a module. STATUS_NO_MEMORY if the table is full, STATUS_BAD_ARG for an empty

@@ -27,8 +27,7 @@
 
 #define CHUNKS_PER_GIB  512U
 #define PAGES_PER_CHUNK 512U
-#define MAX_GIBS        65536U             /* what the direct map reaches */
-#define LOW_MEMORY_END  UINT64_C(0x100000) /* the firmware's and the AP trampoline's */
+#define MAX_GIBS        65536U /* what the direct map reaches */
 
 /* Owners of chunks and pages besides enum frame_owner; only a chunk is flushing or mixed. */
 enum {
@@ -516,7 +515,8 @@ static void create_tables(const struct boot_info *bi, hpa_t *at, uint64_t *size)
 	*size = align_up((2 * CLASS_COUNT + 1) * bitset_bytes(count) +
 				 count * (sizeof(*chunks) + sizeof(*page_owners)),
 			 PAGE_SIZE);
-	CHECK(boot_range_find(bi, *size, PAGE_SIZE, UINT64_MAX, at) == STATUS_OK);
+	CHECK(boot_range_find(bi, *size, PAGE_SIZE, BOOT_LOW_MEMORY_END, UINT64_MAX, at) ==
+	      STATUS_OK);
 	memory = phys_ptr(*at);
 	for (unsigned class = 0; class < CLASS_COUNT; class ++) {
 		memory = bitset_init(&free_chunks[class], count, memory);
@@ -539,7 +539,8 @@ static void give_ranges(const struct boot_info *bi)
 	}
 	for (uint32_t i = 0; i < bi->range_count; i++) {
 		const struct boot_range *r = &bi->ranges[i];
-		uint64_t low = r->base.raw < LOW_MEMORY_END ? LOW_MEMORY_END : r->base.raw;
+		uint64_t low =
+			r->base.raw < BOOT_LOW_MEMORY_END ? BOOT_LOW_MEMORY_END : r->base.raw;
 		uint64_t high = align_down(range_end(r), PAGE_SIZE);
 
 		low = align_up(low, PAGE_SIZE);

@@ -2,6 +2,7 @@
 /* Multiboot2 information: the map that comes out is ascending, whole and says who owns what. */
 #include "boot/multiboot2.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/range_kind.h"
 
 #define INFO_AT UINT64_C(0x10000)
 

@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 
 #include "boot/efi/memory_map.h"
+#include "tests/unit/range_kind.h"
 
 struct descriptor {
 	uint32_t type, pad;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "boot/multiboot2.h"
+#include "tests/unit/range_kind.h"
 
 #define INFO_AT UINT64_C(0x10000)
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/boot_info.h"
+#include "tests/unit/range_kind.h"
 
 #define UNITS 200
 
@@ -75,19 +76,24 @@ TEST(boot_range_set_agrees_with_an_array_of_bytes)
 	}
 }
 
-TEST(boot_range_find_takes_the_highest_place_below_the_limit)
+TEST(boot_range_find_takes_the_highest_place_within_the_limits)
 {
 	hpa_t at;
 
 	set(0, 0x80000, BOOT_MEM_USABLE);
 	set(0x200000, 0x100000, BOOT_MEM_USABLE);
 	set(0x800000, 0x100000, BOOT_MEM_USABLE);
-	EXPECT_EQ(boot_range_find(&bi, 0x3000, 0x1000, UINT64_MAX, &at), STATUS_OK);
+	EXPECT_EQ(boot_range_find(&bi, 0x3000, 0x1000, 0, UINT64_MAX, &at), STATUS_OK);
 	EXPECT_EQ(at.raw, 0x8fd000);
-	EXPECT_EQ(boot_range_find(&bi, 0x3000, 0x10000, 0x801000, &at), STATUS_OK);
+	EXPECT_EQ(boot_range_find(&bi, 0x3000, 0x10000, 0, 0x801000, &at), STATUS_OK);
 	EXPECT_EQ(at.raw, 0x2f0000);
-	EXPECT_EQ(boot_range_find(&bi, 0x1000, 0x1000, 0x100000, &at), STATUS_NO_MEMORY);
-	EXPECT_EQ(boot_range_find(&bi, 0x200000, 0x1000, UINT64_MAX, &at), STATUS_NO_MEMORY);
+	EXPECT_EQ(boot_range_find(&bi, 0x1000, 0x1000, 0x1000, 0x80000, &at), STATUS_OK);
+	EXPECT_EQ(at.raw, 0x7f000);
+	EXPECT_EQ(boot_range_find(&bi, 0x1000, 0x1000, 0x80000, 0x200000, &at),
+		  STATUS_NO_MEMORY);
+	EXPECT_EQ(boot_range_find(&bi, 0x1000, 0x1000, 0x7f001, 0x80000, &at),
+		  STATUS_NO_MEMORY);
+	EXPECT_EQ(boot_range_find(&bi, 0x200000, 0x1000, 0, UINT64_MAX, &at), STATUS_NO_MEMORY);
 }
 
 TEST(boot_module_is_found_by_its_name)
