@@ -9,8 +9,6 @@
 #include "core/string.h"
 #include "mm/phys.h"
 
-#define MULTIBOOT2_IMAGE_BASE UINT64_C(0x200000)
-
 #define RSDP_MAX 36U
 
 static struct boot_info multiboot2_boot_info;
@@ -36,7 +34,7 @@ static hpa_t keep_rsdp(hpa_t rsdp, hpa_t info_end)
 	if (rsdp.raw == 0)
 		return rsdp;
 	memcpy(rsdp_copy, phys_ptr(rsdp), left < RSDP_MAX ? left : RSDP_MAX);
-	return hpa(MULTIBOOT2_IMAGE_BASE + (uint64_t)(rsdp_copy - image_start));
+	return hpa(IMAGE_LOAD_ADDRESS + (uint64_t)(rsdp_copy - image_start));
 }
 
 /* Its load address is fixed, so the image is where the first page tables say. */
@@ -55,7 +53,7 @@ void multiboot2_main(uint32_t magic, uint32_t info)
 	if (s != STATUS_OK)
 		panic("Multiboot2 information: %s", status_name(s));
 	bi->rsdp = keep_rsdp(bi->rsdp, hpa_add(hpa(info), multiboot2_size(p)));
-	bi->kernel_base = hpa(MULTIBOOT2_IMAGE_BASE);
+	bi->kernel_base = hpa(IMAGE_LOAD_ADDRESS);
 	s = boot_range_set(bi, bi->kernel_base,
 			   align_up((uint64_t)(image_end - image_start), PAGE_SIZE),
 			   BOOT_MEM_KERNEL);

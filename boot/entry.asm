@@ -5,7 +5,7 @@
 ;	boot_entry32	Multiboot2: 32-bit, no paging, EAX = magic, EBX = information.
 ;	boot_entry64	UEFI loader, after ExitBootServices: identity-mapped somewhere below
 ;			4 GiB on a 2 MiB boundary, RDI = physical address of struct boot_info.
-;	ap_entry	An application processor, from boot/trampoline.asm, in boot_pml4.
+;	boot_enter32	An application processor, from boot/trampoline.asm: 32-bit, no paging.
 ;
 ; The first page tables are static: RAM below 4 GiB at 0 and in the direct map, the image at
 ; its link address. They name the load address of Multiboot2; boot_entry64 adds the distance.
@@ -28,8 +28,8 @@ SEL_CODE32	equ 0x18
 %define LOADED(x) ((x) - KERNEL_OFFSET)
 
 	extern	image_start, image_end, multiboot2_main, uefi_main, ap_main
-	extern	ap_apic_ids, ap_stack_tops, ap_count, kernel_cr3
-	global	boot_entry32, boot_entry64, boot_pml4, boot_switch_stack, ap_entry
+	extern	ap_stack_tops, kernel_cr3
+	global	boot_entry32, boot_entry64, boot_switch_stack, boot_enter32, boot_gdt, ap_entry
 
 ; ---- the image's first bytes -----------------------------------------------------------
 
@@ -83,7 +83,7 @@ enter_long_mode:
 	wrmsr
 	mov	eax, CR0_ON
 	mov	cr0, eax
-	lea	eax, [ebp + LOADED(gdt)]
+	lea	eax, [ebp + LOADED(boot_gdt)]
 	mov	[ebp + LOADED(gdt_pointer) + 2], eax
 	lgdt	[ebp + LOADED(gdt_pointer)]
 	lea	eax, [ebp + LOADED(in_long_mode)]
@@ -128,12 +128,12 @@ boot_entry64:
 	lea	rbp, [rel image_start]
 	sub	rbp, LOAD_ADDRESS
 	call	correct_tables
-	lea	rax, [rel gdt]
+	lea	rax, [rel boot_gdt]
 	mov	[rel gdt_pointer + 2], rax
 	lgdt	[rel gdt_pointer]
 	lea	rsp, [rel boot_stack_top]
 	push	SEL_CODE32
-	lea	rax, [rel leave_long_mode]
+	lea	rax, [rel boot_enter32]
 	push	rax
 	mov	edx, LOADED(uefi_start)
 	retfq
@@ -156,7 +156,9 @@ correct_tables:
 	ret
 
 	bits	32
-leave_long_mode:
+; EBP and EDX as enter_long_mode wants them. Many processors at once: what it writes is always
+; the same by then, and nothing is pushed before ap_entry.
+boot_enter32:
 	mov	eax, SEL_DATA
 	mov	ds, eax
 	mov	es, eax
@@ -168,39 +170,16 @@ leave_long_mode:
 ; ---- application processors ------------------------------------------------------------
 
 	bits	64
+; The order of arrival gives each processor a stack; boot/smp.c finds out which one it is.
 ap_entry:
 	mov	rax, [abs kernel_cr3]
 	mov	cr3, rax
-	xor	eax, eax
-	cpuid
-	cmp	eax, 0xb
-	jb	.short_id
-	mov	eax, 0xb
-	xor	ecx, ecx
-	cpuid
-	test	ebx, ebx
-	jnz	.have_id
-.short_id:
-	mov	eax, 1
-	cpuid
-	mov	edx, ebx
-	shr	edx, 24
-.have_id:
-	xor	edi, edi
-.next:
-	cmp	edi, [abs ap_count]
-	jae	.unknown
-	cmp	edx, [ap_apic_ids + rdi * 4]
-	je	.found
-	inc	edi
-	jmp	.next
-.found:
+	mov	edi, 1
+	lock xadd [abs ap_arrived], edi
 	mov	rsp, [ap_stack_tops + rdi * 8]
 	xor	ebp, ebp
-	call	ap_main				; index in the tables
-.unknown:
-	hlt
-	jmp	.unknown
+	call	ap_main				; number of those before
+	ud2
 
 ; void boot_switch_stack(uint64_t top, void (*go)(void *arg), void *arg)
 boot_switch_stack:
@@ -245,7 +224,7 @@ pd_low:
 %endrep
 
 	align	16
-gdt:
+boot_gdt:
 	dq	0
 	dq	0x00af9b000000ffff		; code64
 	dq	0x00cf93000000ffff		; data
@@ -256,6 +235,9 @@ gdt_pointer:
 long_jump:
 	dd	0
 	dw	SEL_CODE64
+	align	4
+ap_arrived:
+	dd	0
 
 	section .bss nobits alloc write align=16
 	resb	16384

@@ -49,7 +49,7 @@ static void map_or_panic(uint64_t va, hpa_t at, uint64_t size, unsigned flags)
 static void map_segment(const struct boot_info *bi, const char *start, const char *end,
 			unsigned flags)
 {
-	map_or_panic((uint64_t)start, hpa_add(bi->kernel_base, (uint64_t)(start - image_start)),
+	map_or_panic((uint64_t)start, image_phys(bi, start),
 		     align_up((uint64_t)(end - start), PAGE_SIZE), flags);
 }
 
@@ -63,10 +63,8 @@ static void map_image(const struct boot_info *bi)
 /* The image's own frames are in it too, by kind, but text and constants only for reading. */
 static void map_ram(const struct boot_info *bi)
 {
-	uint64_t ro_end = bi->kernel_base.raw + (uint64_t)(image_rodata_end - image_start);
-
 	map_or_panic(direct_map_base + bi->kernel_base.raw, bi->kernel_base,
-		     ro_end - bi->kernel_base.raw, 0);
+		     (uint64_t)(image_rodata_end - image_start), 0);
 	for (uint32_t i = 0; i < bi->range_count; i++) {
 		const struct boot_range *r = &bi->ranges[i];
 		uint64_t low = align_down(r->base.raw, PAGE_SIZE);

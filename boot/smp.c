@@ -29,30 +29,25 @@
 #define STARTUP_DELAY_US 2000U
 #define COME_UP_US       5000000U
 
-/* The way of a candidate; the one who changes it from ABSENT wins. */
-enum ap_state { AP_ABSENT, AP_PRESENT, AP_GIVEN_UP };
+/* The way of a candidate. It comes, is told its number, and gets ready; or it is given up. */
+enum ap_state { AP_ABSENT, AP_PRESENT, AP_NUMBERED, AP_READY, AP_GIVEN_UP };
 
-#define NO_NUMBER UINT32_MAX
-
-/* Read by boot/entry.asm: which candidate is this, and where is its stack? */
-uint32_t ap_apic_ids[MAX_CPUS];
-uint64_t ap_stack_tops[MAX_CPUS];
-uint32_t ap_count;
-
-static struct {
-	struct cpu_stacks stacks;
-	_Atomic uint32_t state;  /* enum ap_state */
-	_Atomic uint32_t number; /* of the CPU; given when it is known who is there */
-	_Atomic bool is_ready;
+static struct candidate {
+	uint32_t apic_id;
+	uint32_t number; /* of the CPU, known when all have come who will */
+	_Atomic enum ap_state state;
 } candidates[MAX_CPUS];
+static unsigned candidate_count;
+
+/* By order of arrival; boot/entry.asm takes the first kind. */
+uint64_t ap_stack_tops[MAX_CPUS];
+static struct cpu_stacks ap_stacks[MAX_CPUS];
 
 static uint32_t package_ids[MAX_CPUS]; /* of CPUs; as CPUID tells them */
 static void (*_Atomic release_to)(void);
 
 extern const char trampoline_start[], trampoline_end[];
-extern const char trampoline_start32[], trampoline_start64[];
-extern const char trampoline_gdt[], trampoline_gdt_pointer[];
-extern const char trampoline_far32[], trampoline_far64[], trampoline_cr3[];
+extern const char trampoline_distance[], trampoline_gdt_base[], trampoline_entry[];
 
 static uint64_t create_stack(uint64_t size)
 {
@@ -89,21 +84,37 @@ static _Noreturn void wait_for_release(void)
 	hw_stop();
 }
 
-void ap_main(uint32_t index)
+static struct candidate *candidate_with(uint32_t apic_id)
 {
-	uint32_t absent = AP_ABSENT;
-	uint32_t number;
+	for (unsigned i = 0; i < candidate_count; i++) {
+		if (candidates[i].apic_id == apic_id)
+			return &candidates[i];
+	}
+	return NULL;
+}
 
-	if (!atomic_compare_exchange_strong(&candidates[index].state, &absent, AP_PRESENT))
+/* Leaving ABSENT is what two may try at once. */
+static bool leave_absent(struct candidate *c, enum ap_state to)
+{
+	enum ap_state absent = AP_ABSENT;
+
+	return atomic_compare_exchange_strong(&c->state, &absent, to);
+}
+
+void ap_main(uint32_t arrival)
+{
+	struct candidate *c = candidate_with(cpu_read_apic_id());
+
+	if (c == NULL || !leave_absent(c, AP_PRESENT))
 		hw_stop();
-	while ((number = atomic_load(&candidates[index].number)) == NO_NUMBER)
+	while (atomic_load(&c->state) == AP_PRESENT)
 		hw_pause();
-	cpu_init_this(number, &candidates[index].stacks);
+	cpu_init_this(c->number, &ap_stacks[arrival]);
 	cpu_set_features();
 	lapic_init_this_cpu();
 	timer_init_this_cpu();
-	package_ids[number] = cpu_read_package_id();
-	atomic_store(&candidates[index].is_ready, true);
+	package_ids[c->number] = cpu_read_package_id();
+	atomic_store(&c->state, AP_READY);
 	wait_for_release();
 }
 
@@ -116,99 +127,84 @@ static void write32(char *page, const char *symbol, uint64_t value)
 	memcpy(page + (symbol - trampoline_start), &v, sizeof(v));
 }
 
-static void place_trampoline(hpa_t at)
+static void place_trampoline(const struct boot_info *bi, hpa_t at)
 {
 	char *page = phys_ptr(at);
-	hpa_t cr3;
-	uint64_t entry;
 
 	memcpy(page, trampoline_start, (size_t)(trampoline_end - trampoline_start));
-	write32(page, trampoline_gdt_pointer + 2,
-		at.raw + (uint64_t)(trampoline_gdt - trampoline_start));
-	write32(page, trampoline_far32,
-		at.raw + (uint64_t)(trampoline_start32 - trampoline_start));
-	write32(page, trampoline_far64,
-		at.raw + (uint64_t)(trampoline_start64 - trampoline_start));
-	CHECK(paging_lookup((uint64_t)boot_pml4, &cr3, &entry) == STATUS_OK);
-	write32(page, trampoline_cr3, cr3.raw);
+	write32(page, trampoline_distance, bi->kernel_base.raw - IMAGE_LOAD_ADDRESS);
+	write32(page, trampoline_entry, image_phys(bi, boot_enter32).raw);
+	write32(page, trampoline_gdt_base, image_phys(bi, boot_gdt).raw);
 }
 
 static void collect_candidates(const struct acpi_info *acpi)
 {
 	for (unsigned i = 0; i < acpi->cpu_count; i++) {
-		uint32_t n = ap_count;
+		unsigned n = candidate_count;
 
 		if (acpi->apic_id[i] == cpus[0].apic_id || n == MAX_CPUS - 1)
 			continue;
-		ap_apic_ids[n] = acpi->apic_id[i];
-		ap_stack_tops[n] = smp_create_stacks(&candidates[n].stacks);
-		atomic_store(&candidates[n].number, NO_NUMBER);
-		ap_count = n + 1;
+		candidates[n].apic_id = acpi->apic_id[i];
+		ap_stack_tops[n] = smp_create_stacks(&ap_stacks[n]);
+		candidate_count = n + 1;
 	}
 }
 
-static bool is_present(uint32_t i) { return atomic_load(&candidates[i].state) == AP_PRESENT; }
-
-static bool all_are(bool (*fact)(uint32_t i))
+/* Has every candidate got as far as `least`, or been given up? */
+static bool all_are(enum ap_state least)
 {
-	for (uint32_t i = 0; i < ap_count; i++) {
-		if (!fact(i))
+	for (unsigned i = 0; i < candidate_count; i++) {
+		if (atomic_load(&candidates[i].state) < least)
 			return false;
 	}
 	return true;
 }
 
-static bool wait_until_all_are(bool (*fact)(uint32_t i), uint64_t us)
+static bool wait_until_all_are(enum ap_state least, uint64_t us)
 {
 	uint64_t end = timer_now_us() + us;
 
-	while (!all_are(fact) && timer_now_us() < end)
+	while (!all_are(least) && timer_now_us() < end)
 		hw_pause();
-	return all_are(fact);
+	return all_are(least);
 }
 
 static void send_startups(hpa_t trampoline)
 {
-	for (uint32_t i = 0; i < ap_count; i++) {
-		if (!is_present(i))
-			lapic_send_startup(ap_apic_ids[i],
+	for (unsigned i = 0; i < candidate_count; i++) {
+		if (atomic_load(&candidates[i].state) == AP_ABSENT)
+			lapic_send_startup(candidates[i].apic_id,
 					   (uint8_t)(trampoline.raw / PAGE_SIZE));
 	}
 }
 
 static void wake_candidates(hpa_t trampoline)
 {
-	for (uint32_t i = 0; i < ap_count; i++)
-		lapic_send_init(ap_apic_ids[i]);
+	for (unsigned i = 0; i < candidate_count; i++)
+		lapic_send_init(candidates[i].apic_id);
 	timer_delay_us(INIT_DELAY_US);
 	send_startups(trampoline);
-	if (wait_until_all_are(is_present, STARTUP_DELAY_US))
+	if (wait_until_all_are(AP_PRESENT, STARTUP_DELAY_US))
 		return;
 	send_startups(trampoline);
-	(void)wait_until_all_are(is_present, COME_UP_US);
+	(void)wait_until_all_are(AP_PRESENT, COME_UP_US);
 }
 
 /* From here on a candidate that did not show up stays out, even if it wakes later. */
 static void number_candidates(void)
 {
-	for (uint32_t i = 0; i < ap_count; i++) {
-		uint32_t absent = AP_ABSENT;
+	for (unsigned i = 0; i < candidate_count; i++) {
+		struct candidate *c = &candidates[i];
 
-		if (atomic_compare_exchange_strong(&candidates[i].state, &absent,
-						   AP_GIVEN_UP)) {
-			log_error("CPU with APIC ID %u does not come up", ap_apic_ids[i]);
+		if (leave_absent(c, AP_GIVEN_UP)) {
+			log_error("CPU with APIC ID %u does not come up", c->apic_id);
 			cpu_missing_count++;
 			continue;
 		}
-		cpus[cpu_count] = (struct cpu){.apic_id = ap_apic_ids[i], .is_online = true};
-		atomic_store(&candidates[i].number, cpu_count);
-		cpu_count++;
+		cpus[cpu_count] = (struct cpu){.apic_id = c->apic_id, .is_online = true};
+		c->number = cpu_count++;
+		atomic_store(&c->state, AP_NUMBERED);
 	}
-}
-
-static bool is_ready_or_absent(uint32_t i)
-{
-	return !is_present(i) || atomic_load(&candidates[i].is_ready);
 }
 
 /* CPUID's package IDs have gaps; ours have none. */
@@ -234,11 +230,11 @@ static void start_candidates(const struct boot_info *bi)
 	    STATUS_OK) {
 		log_error("no memory below 640 KiB: the other CPUs cannot be started");
 	} else {
-		place_trampoline(trampoline);
+		place_trampoline(bi, trampoline);
 		wake_candidates(trampoline);
 	}
 	number_candidates();
-	if (!wait_until_all_are(is_ready_or_absent, COME_UP_US))
+	if (!wait_until_all_are(AP_READY, COME_UP_US))
 		panic("a CPU that came up stopped on its way");
 }
 
@@ -247,7 +243,7 @@ void smp_start(const struct boot_info *bi, const struct acpi_info *acpi)
 	collect_candidates(acpi);
 	cpu_missing_count = acpi->cpu_excess;
 	package_ids[0] = cpu_read_package_id();
-	if (ap_count > 0)
+	if (candidate_count > 0)
 		start_candidates(bi);
 	number_packages();
 	log_info("%u CPUs in %u packages online, %u missing", cpu_count, package_count,

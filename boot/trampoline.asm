@@ -1,17 +1,16 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; Where an application processor starts after STARTUP: copied to a page below 1 MiB
-; (boot/smp.c), which boot_pml4 identity-maps. All CPUs run it at once, so it has no stack
-; and writes nothing. The copy's data at the end is filled in before.
+; (boot/smp.c). All CPUs run it at once, so it has no stack and writes nothing. The copy's
+; data at the end is filled in before. Goes on as boot_enter32 with EDX = ap_entry.
 
-CR0_ON		equ 0x80010033
 CR0_PROTECTED	equ 0x11			; also turns the caches on, which INIT left off
-MSR_EFER	equ 0xc0000080
-EFER_ON		equ 0x900			; LME NXE
+KERNEL_OFFSET	equ 0xffffffff80000000
 
 %define AT(x) ((x) - trampoline_start)
 
 	global	trampoline_start, trampoline_end
+	global	trampoline_distance, trampoline_gdt_base, trampoline_entry
 	extern	ap_entry
 
 	section .rodata
@@ -21,54 +20,21 @@ trampoline_start:
 	cld
 	mov	ax, cs
 	mov	ds, ax
-	movzx	ebp, ax
-	shl	ebp, 4				; linear address of this page
-	o32 lgdt [AT(trampoline_gdt_pointer)]
+	mov	ebp, [AT(trampoline_distance)]
+	mov	edx, ap_entry - KERNEL_OFFSET
+	o32 lgdt [AT(trampoline_gdt)]
 	mov	eax, CR0_PROTECTED
 	mov	cr0, eax
-	jmp	dword far [AT(trampoline_far32)]
+	jmp	dword far [AT(trampoline_entry)]
 
-	bits	32
-	global	trampoline_start32, trampoline_start64
-trampoline_start32:
-	mov	ax, 0x10
-	mov	ds, ax
-	mov	es, ax
-	mov	ss, ax
-	mov	eax, 0x20			; PAE
-	mov	cr4, eax
-	mov	eax, [ebp + AT(trampoline_cr3)]
-	mov	cr3, eax
-	mov	ecx, MSR_EFER
-	xor	edx, edx
-	mov	eax, EFER_ON
-	wrmsr
-	mov	eax, CR0_ON
-	mov	cr0, eax
-	jmp	far [ebp + AT(trampoline_far64)]
-
-	bits	64
-trampoline_start64:
-	mov	rax, ap_entry
-	jmp	rax
-
-	global	trampoline_gdt, trampoline_gdt_pointer, trampoline_far32, trampoline_far64
-	global	trampoline_cr3
-	align	8
+	align	4
+trampoline_distance:
+	dd	0				; from the Multiboot2 load address
+trampoline_entry:
+	dd	0				; physical address of boot_enter32
+	dw	0x18				; its code segment
 trampoline_gdt:
-	dq	0
-	dq	0x00cf9b000000ffff		; 0x08 code32
-	dq	0x00cf93000000ffff		; 0x10 data
-	dq	0x00af9b000000ffff		; 0x18 code64
-trampoline_gdt_pointer:
 	dw	4 * 8 - 1
-	dd	0				; linear address of the GDT
-trampoline_far32:
-	dd	0				; of trampoline_start32
-	dw	0x08
-trampoline_far64:
-	dd	0				; of trampoline_start64
-	dw	0x18
-trampoline_cr3:
-	dd	0
+trampoline_gdt_base:
+	dd	0				; physical address of boot_gdt
 trampoline_end:

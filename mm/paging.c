@@ -216,22 +216,3 @@ enum status paging_map_stack(uint64_t size, uint64_t *top)
 		*top = va + size;
 	return s;
 }
-
-enum status paging_lookup(uint64_t va, hpa_t *at, uint64_t *entry)
-{
-	const uint64_t *table = phys_ptr(root);
-
-	for (unsigned level = LEVEL_512G;; level--) {
-		uint64_t e = table[table_index(va, level)];
-		uint64_t mask = level_size((enum page_level)level) - 1;
-
-		if ((e & PTE_PRESENT) == 0)
-			return STATUS_NOT_FOUND;
-		if (level == LEVEL_4K || (e & PTE_LARGE) != 0) {
-			*at = hpa((e & PTE_ADDRESS & ~mask) | (va & mask));
-			*entry = e;
-			return STATUS_OK;
-		}
-		table = phys_ptr(hpa(e & PTE_ADDRESS));
-	}
-}

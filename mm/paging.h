@@ -45,6 +45,3 @@ volatile void *paging_map_mmio(hpa_t at, uint64_t size);
 
 /* A stack of `size` bytes, 4K multiple, from fresh frames; *top is 16-byte aligned. */
 MUST_CHECK enum status paging_map_stack(uint64_t size, uint64_t *top);
-
-/* Where `va` leads and how (the entry's own bits), by walking the tree. */
-MUST_CHECK enum status paging_lookup(uint64_t va, hpa_t *at, uint64_t *entry);

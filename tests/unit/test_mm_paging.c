@@ -3,8 +3,10 @@
 
 #include "mm/frame.h"
 #include "mm/paging.h"
+#include "mm/phys.h"
 
 #define VA      UINT64_C(0xffff800000000000)
+#define BIT_P   (UINT64_C(1) << 0)
 #define BIT_W   (UINT64_C(1) << 1)
 #define BIT_PCD (UINT64_C(1) << 4)
 #define BIT_PS  (UINT64_C(1) << 7)
@@ -17,6 +19,27 @@ static void start(bool has_1g_pages)
 	EXPECT_EQ(frame_alloc_range(0x8000, 0x1000, hpa(0), hpa(SIZE_1G), FRAME_HOST, &pool),
 		  STATUS_OK);
 	paging_init(pool, 0x8000, has_1g_pages);
+}
+
+/* Where `va` leads and how (the entry's own bits), as a CPU walks the tree. */
+static enum status paging_lookup(uint64_t va, hpa_t *at, uint64_t *entry)
+{
+	hpa_t table = paging_root();
+
+	for (unsigned shift = 39;; shift -= 9) {
+		uint64_t e = ((const uint64_t *)phys_ptr(table))[va >> shift & 511];
+		uint64_t address = e & UINT64_C(0x000ffffffffff000);
+		uint64_t mask = (UINT64_C(1) << shift) - 1;
+
+		if ((e & BIT_P) == 0)
+			return STATUS_NOT_FOUND;
+		if (shift == 12 || (e & BIT_PS) != 0) {
+			*at = hpa((address & ~mask) | (va & mask));
+			*entry = e;
+			return STATUS_OK;
+		}
+		table = hpa(address);
+	}
 }
 
 /* Every page of the range leads where it should. */
