@@ -73,7 +73,8 @@ static enum boot_mem_kind kind_of(uint32_t type)
 
 /*
  * Firmware maps may overlap. One pass takes what is usable, a second lays the rest over
- * it, so that a byte with any doubt about it is not used.
+ * it, so that a byte with any doubt about it is not used: an entry that wraps reaches to the
+ * end of the address space, but is not usable.
  */
 static enum status add_memory(const struct tag *t, struct boot_info *out, bool usable)
 {
@@ -90,9 +91,9 @@ static enum status add_memory(const struct tag *t, struct boot_info *out, bool u
 
 		if ((kind == BOOT_MEM_USABLE) != usable)
 			continue;
-		if (base + size < base)
-			size = 0 - base; /* up to the end of the address space, less a byte */
-		s = base + size < base ? STATUS_OK : boot_range_set(out, hpa(base), size, kind);
+		if (size > UINT64_MAX - base)
+			size = usable ? 0 : UINT64_MAX - base;
+		s = boot_range_set(out, hpa(base), size, kind);
 		if (s != STATUS_OK)
 			return s;
 	}

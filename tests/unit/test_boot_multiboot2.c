@@ -94,6 +94,21 @@ TEST(multiboot2_reserved_wins_over_usable_in_any_order)
 	EXPECT_EQ(boot_range_kind(&bi, hpa(0x300fff)), BOOT_MEM_RESERVED);
 }
 
+TEST(multiboot2_entry_that_wraps_reserves_to_the_end_and_is_never_usable)
+{
+	static const uint64_t map[][3] = {
+		{0x100000, 0x700000, 1},
+		{0x400000, UINT64_MAX, 2},
+		{0x900000, UINT64_MAX, 1},
+	};
+
+	mmap_tag(3, map);
+	EXPECT_EQ(parse(), STATUS_OK);
+	EXPECT_EQ(boot_range_kind(&bi, hpa(0x3fffff)), BOOT_MEM_USABLE);
+	EXPECT_EQ(boot_range_kind(&bi, hpa(0x400000)), BOOT_MEM_RESERVED);
+	EXPECT_EQ(boot_range_kind(&bi, hpa(0x900000)), BOOT_MEM_RESERVED);
+}
+
 TEST(multiboot2_without_a_memory_map_is_refused)
 {
 	module_tag(0x400000, 0x400123, "x");
