@@ -122,29 +122,25 @@ static void add_module(const struct tag *t, struct boot_info *out)
 	(void)!boot_module_add(out, name, hpa(start), end - start);
 }
 
-static enum status add_tag(const struct tag *t, hpa_t at, struct boot_info *out, bool *has_map)
+static void add_tag(const struct tag *t, hpa_t at, struct boot_info *out)
 {
 	switch (t->type) {
-	case TAG_MMAP:
-		*has_map = true;
-		return add_memory(t, out, true);
 	case TAG_MODULE:
 		add_module(t, out);
-		return STATUS_OK;
+		break;
 	case TAG_ACPI_OLD:
-		if (out->rsdp.raw == 0 && t->size >= TAG_HEADER + RSDP_V1)
-			out->rsdp = hpa_add(at, TAG_HEADER);
-		return STATUS_OK;
 	case TAG_ACPI_NEW:
-		if (t->size >= TAG_HEADER + RSDP_V1)
+		if (t->size >= TAG_HEADER + RSDP_V1 &&
+		    (t->type == TAG_ACPI_NEW || out->rsdp.raw == 0))
 			out->rsdp = hpa_add(at, TAG_HEADER);
-		return STATUS_OK;
+		break;
 	default: /* The set of tags is open. */
-		return STATUS_OK;
+		break;
 	}
 }
 
-static enum status overlay_tags(const uint8_t *info, size_t size, struct boot_info *out)
+static enum status add_maps(const uint8_t *info, size_t size, struct boot_info *out,
+			    bool usable)
 {
 	size_t offset = INFO_HEADER;
 	enum status s = STATUS_OK;
@@ -152,19 +148,7 @@ static enum status overlay_tags(const uint8_t *info, size_t size, struct boot_in
 
 	while (s == STATUS_OK && next_tag(info, size, &offset, &t)) {
 		if (t.type == TAG_MMAP)
-			s = add_memory(&t, out, false);
-	}
-	return s;
-}
-
-static enum status overlay_modules(struct boot_info *out)
-{
-	enum status s = STATUS_OK;
-
-	for (uint32_t i = 0; i < out->module_count && s == STATUS_OK; i++) {
-		const struct boot_module *m = &out->modules[i];
-
-		s = boot_range_set(out, m->base, align_up(m->size, PAGE_SIZE), BOOT_MEM_MODULE);
+			s = add_memory(&t, out, usable);
 	}
 	return s;
 }
@@ -172,7 +156,6 @@ static enum status overlay_modules(struct boot_info *out)
 enum status multiboot2_parse(const void *info, size_t size, hpa_t at, struct boot_info *out)
 {
 	size_t offset = INFO_HEADER;
-	bool has_map = false;
 	enum status s;
 	struct tag t;
 
@@ -180,16 +163,14 @@ enum status multiboot2_parse(const void *info, size_t size, hpa_t at, struct boo
 	out->magic = BOOT_INFO_MAGIC;
 	(void)string_copy(out->boot_path, sizeof(out->boot_path), "multiboot2");
 	while (next_tag(info, size, &offset, &t)) {
-		size_t tag_at = (size_t)(t.data - (const uint8_t *)info);
-
 		if (t.size == 0)
 			return STATUS_BAD_ARG;
-		s = add_tag(&t, hpa_add(at, tag_at), out, &has_map);
-		if (s != STATUS_OK)
-			return s;
+		add_tag(&t, hpa_add(at, (uint64_t)(t.data - (const uint8_t *)info)), out);
 	}
-	if (!has_map)
-		return STATUS_NOT_FOUND;
-	s = overlay_tags(info, size, out);
-	return s == STATUS_OK ? overlay_modules(out) : s;
+	s = add_maps(info, size, out, true);
+	if (s == STATUS_OK)
+		s = add_maps(info, size, out, false);
+	if (s == STATUS_OK && out->range_count == 0)
+		s = STATUS_NOT_FOUND;
+	return s == STATUS_OK ? boot_modules_keep(out) : s;
 }

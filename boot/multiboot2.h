@@ -19,7 +19,7 @@ size_t multiboot2_size(const void *info);
  * kernel image is the caller's to add. out->rsdp points into the information, whose memory
  * is free in the map.
  *
- * STATUS_BAD_ARG if the tags are malformed, STATUS_NOT_FOUND without a memory map,
+ * STATUS_BAD_ARG if the tags are malformed, STATUS_NOT_FOUND without memory in a map,
  * STATUS_NO_MEMORY if there are more ranges than fit. *out is then undefined.
  */
 MUST_CHECK enum status multiboot2_parse(const void *info, size_t size, hpa_t at,

@@ -97,6 +97,19 @@ enum status boot_range_set(struct boot_info *bi, hpa_t base, uint64_t size,
 	return STATUS_OK;
 }
 
+enum status boot_modules_keep(struct boot_info *bi)
+{
+	enum status s = STATUS_OK;
+
+	for (uint32_t i = 0; i < bi->module_count && s == STATUS_OK; i++) {
+		uint64_t size = bi->modules[i].size;
+
+		s = boot_range_set(bi, bi->modules[i].base,
+				   align_up(size == 0 ? 1 : size, PAGE_SIZE), BOOT_MEM_MODULE);
+	}
+	return s;
+}
+
 enum status boot_range_find(const struct boot_info *bi, uint64_t size, uint64_t align,
 			    uint64_t low, uint64_t high, hpa_t *out)
 {

@@ -58,6 +58,9 @@ const struct boot_module *boot_module_find(const struct boot_info *bi, const cha
 MUST_CHECK enum status boot_range_set(struct boot_info *bi, hpa_t base, uint64_t size,
 				      enum boot_mem_kind kind);
 
+/* Makes the memory of all modules BOOT_MEM_MODULE. STATUS_NO_MEMORY as above. */
+MUST_CHECK enum status boot_modules_keep(struct boot_info *bi);
+
 /* Memory below it is the firmware's and the AP trampoline's. */
 #define BOOT_LOW_MEMORY_END UINT64_C(0x100000)
 

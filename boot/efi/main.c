@@ -83,12 +83,6 @@ static EFI_STATUS exit_boot_services(EFI_HANDLE image, struct memory_map *m)
 	return s;
 }
 
-static enum status keep(struct boot_info *bi, uint64_t base, uint64_t size,
-			enum boot_mem_kind kind)
-{
-	return boot_range_set(bi, hpa(base), align_up(size, PAGE_SIZE), kind);
-}
-
 /* After ExitBootServices nothing can be printed; an error leaves a map the kernel refuses. */
 static void describe_memory(struct boot_info *bi, const struct memory_map *m,
 			    const struct loaded_kernel *kernel)
@@ -96,14 +90,12 @@ static void describe_memory(struct boot_info *bi, const struct memory_map *m,
 	enum status s = memory_map_convert(m->at, m->size, m->stride, bi);
 
 	if (s == STATUS_OK)
-		s = keep(bi, kernel->base, kernel->size, BOOT_MEM_KERNEL);
+		s = boot_range_set(bi, hpa(kernel->base), kernel->size, BOOT_MEM_KERNEL);
 	if (s == STATUS_OK)
-		s = keep(bi, (uint64_t)bi, sizeof(*bi), BOOT_MEM_KERNEL);
-	for (uint32_t i = 0; i < bi->module_count && s == STATUS_OK; i++) {
-		const struct boot_module *f = &bi->modules[i];
-
-		s = keep(bi, f->base.raw, f->size == 0 ? 1 : f->size, BOOT_MEM_MODULE);
-	}
+		s = boot_range_set(bi, hpa((uint64_t)bi), align_up(sizeof(*bi), PAGE_SIZE),
+				   BOOT_MEM_KERNEL);
+	if (s == STATUS_OK)
+		s = boot_modules_keep(bi);
 	if (s != STATUS_OK)
 		bi->magic = 0;
 }
