@@ -10,10 +10,6 @@
  */
 #pragma once
 
-/* #GP and #UD, as found in RAX at the fixup. */
-#define EXTABLE_UD 6
-#define EXTABLE_GP 13
-
 #ifdef __ASSEMBLER__
 /* clang-format off */
 #define EXTABLE(fault, fixup)                                                                  \

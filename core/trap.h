@@ -2,7 +2,6 @@
 /* Exceptions and interrupts of the host; core/isr.S builds the frame. */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/compiler.h"
@@ -21,14 +20,6 @@ void trap_init(void);
 
 /* Makes this CPU use the IDT. */
 void trap_init_this_cpu(void);
-
-/*
- * The machine-check hook decides: true if the machine can go on (the instruction stream
- * of this CPU was not hurt and the memory's owner was dealt with). Runs on the #MC stack,
- * after the banks were printed and with `address` of the first bank that has one (or 0).
- */
-typedef bool (*machine_check_fn)(uint64_t address);
-void machine_check_register(machine_check_fn hook);
 
 /* End of interrupt to the LAPIC. Defined in drivers/. */
 void irq_end(void);

@@ -44,7 +44,6 @@ extern const struct extable_entry extable_start[], extable_end[];
 
 static struct gate idt[VECTOR_COUNT];
 static _Atomic(irq_handler_fn) handlers[VECTOR_COUNT];
-static _Atomic(machine_check_fn) machine_check_hook;
 
 void trap_dispatch(struct trap_frame *f);
 
@@ -83,8 +82,6 @@ void irq_register(uint8_t vector, irq_handler_fn handler)
 	atomic_store(&handlers[vector], handler);
 }
 
-void machine_check_register(machine_check_fn hook) { atomic_store(&machine_check_hook, hook); }
-
 /* The table is short (a few dozen entries) and searched only after a fault. */
 static bool fix_up(struct trap_frame *f)
 {
@@ -111,14 +108,17 @@ static const char *exception_name(uint64_t vector)
 	return vector < VECTOR_FIRST_IRQ ? names[vector] : "interrupt";
 }
 
-/* Prints every bank that holds an error; the address of the first that has one, else 0. */
-static uint64_t print_machine_check_banks(void)
+/* Prints every bank that holds an error. Nobody could say whose memory was hurt: it ends here.
+ */
+static _Noreturn void machine_check(struct trap_frame *f)
 {
+	uint64_t mcg = 0;
 	uint64_t cap = 0;
-	uint64_t first = 0;
 
-	if (hw_rdmsr_safe(MSR_MCG_CAP, &cap) != STATUS_OK)
-		return 0;
+	if (hw_rdmsr_safe(MSR_MCG_STATUS, &mcg) != STATUS_OK ||
+	    hw_rdmsr_safe(MSR_MCG_CAP, &cap) != STATUS_OK)
+		panic_trap(f, "#MC on a CPU without machine-check registers");
+	log_error("machine check: MCG_STATUS %#lx rip %#lx", mcg, f->rip);
 	for (uint32_t bank = 0; bank < (cap & 0xff); bank++) {
 		uint64_t status = 0;
 		uint64_t address = 0;
@@ -126,38 +126,12 @@ static uint64_t print_machine_check_banks(void)
 		if (hw_rdmsr_safe(MSR_MC_STATUS(bank), &status) != STATUS_OK ||
 		    (status & MC_STATUS_VALID) == 0)
 			continue;
-		if ((status & MC_STATUS_ADDRV) != 0 &&
-		    hw_rdmsr_safe(MSR_MC_ADDR(bank), &address) == STATUS_OK && first == 0)
-			first = address;
+		if ((status & MC_STATUS_ADDRV) != 0)
+			(void)!hw_rdmsr_safe(MSR_MC_ADDR(bank), &address);
 		log_error("machine check: bank %u status %#lx address %#lx", bank, status,
 			  address);
 	}
-	return first;
-}
-
-static void clear_machine_check_banks(void)
-{
-	uint64_t cap = hw_rdmsr(MSR_MCG_CAP);
-
-	for (uint32_t bank = 0; bank < (cap & 0xff); bank++)
-		(void)!hw_wrmsr_safe(MSR_MC_STATUS(bank), 0);
-	hw_wrmsr(MSR_MCG_STATUS, 0);
-}
-
-/* RIPV and the hook's consent: only then is there something to return to. */
-static void machine_check(struct trap_frame *f)
-{
-	machine_check_fn hook = atomic_load(&machine_check_hook);
-	uint64_t mcg = 0;
-	uint64_t address;
-
-	if (hw_rdmsr_safe(MSR_MCG_STATUS, &mcg) != STATUS_OK)
-		panic_trap(f, "#MC on a CPU without machine-check registers");
-	log_error("machine check: MCG_STATUS %#lx rip %#lx", mcg, f->rip);
-	address = print_machine_check_banks();
-	if ((mcg & MCG_STATUS_RIPV) == 0 || hook == NULL || !hook(address))
-		panic_trap(f, "#MC machine check");
-	clear_machine_check_banks();
+	panic_trap(f, "#MC machine check");
 }
 
 /* An NMI is a panicking CPU's order to stop; any other only had to end a guest's run. */
@@ -175,7 +149,6 @@ static void exception(struct trap_frame *f)
 		break;
 	case EXC_MC:
 		machine_check(f);
-		break;
 	default:
 		if (!fix_up(f))
 			panic_trap(f, exception_name(f->vector));

@@ -20,7 +20,6 @@
 #define MSR_TSC_ADJUST      0x03bU
 #define MSR_MCG_CAP         0x179U
 #define MSR_MCG_STATUS      0x17aU
-#define MSR_MCG_CTL         0x17bU
 #define MSR_PAT             0x277U
 #define MSR_MC_CTL(bank)    (0x400U + 4U * (bank))
 #define MSR_MC_STATUS(bank) (0x401U + 4U * (bank))
@@ -30,7 +29,6 @@
 #define MSR_EFER            0xc0000080U
 #define MSR_GS_BASE         0xc0000101U
 
-#define MCG_STATUS_RIPV (UINT64_C(1) << 0)
 #define MC_STATUS_VALID (UINT64_C(1) << 63)
 #define MC_STATUS_ADDRV (UINT64_C(1) << 58)
 
@@ -44,11 +42,9 @@
 
 /* Exception vectors. */
 enum {
-	EXC_DE = 0,
 	EXC_NMI = 2,
 	EXC_UD = 6,
 	EXC_DF = 8,
 	EXC_GP = 13,
-	EXC_PF = 14,
 	EXC_MC = 18,
 };

@@ -97,7 +97,6 @@ struct acpi_madt_mp_wakeup { /* 5.2.12.19, mailbox version 0 */
 	uint64_t mailbox;
 } ACPI_PACKED;
 
-#define ACPI_MP_WAKEUP_NOOP   0
 #define ACPI_MP_WAKEUP_WAKEUP 1
 
 struct acpi_mp_mailbox { /* 4 KiB; the rest belongs to OS and firmware */

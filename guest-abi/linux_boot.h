@@ -45,6 +45,5 @@
 #define BOOT_PARAMS_E820_ENTRIES 0x1e8 /* u8 */
 #define BOOT_PARAMS_E820_TABLE   0x2d0 /* entries of u64 address, u64 size, u32 type */
 #define E820_ENTRY_SIZE          20
-#define E820_MAX_ENTRIES         128
 
 enum e820_type { E820_RAM = 1, E820_RESERVED, E820_ACPI, E820_NVS };

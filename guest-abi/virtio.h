@@ -15,7 +15,6 @@
 #define VIRTIO_STATUS_DRIVER_OK          0x04
 #define VIRTIO_STATUS_FEATURES_OK        0x08
 #define VIRTIO_STATUS_DEVICE_NEEDS_RESET 0x40
-#define VIRTIO_STATUS_FAILED             0x80
 
 /* 6 Reserved feature bits. */
 #define VIRTIO_F_VERSION_1       (UINT64_C(1) << 32)

@@ -6,12 +6,12 @@
 #include "core/log.h"
 #include "core/oncpu.h"
 #include "core/string.h"
+#include "core/x86.h"
 #include "vmx/vmx.h"
 
 #define MSR_MTRR_DEF_TYPE 0x2ffU
 #define MSR_MTRR_VARIABLE 0x200U
 
-#define APIC_BASE_ENABLE        (UINT64_C(1) << 11)
 #define MTRRCAP_SEAMRR          (UINT64_C(1) << 15)
 #define MISC_ENABLE_LIMIT_CPUID (UINT64_C(1) << 22)
 #define TME_ACTIVATE_ENABLED    UINT64_C(3) /* locked and enabled */

@@ -8,7 +8,6 @@
 #include "core/addr.h"
 #include "core/status.h"
 
-#define MSR_FEATURE_CONTROL        0x3aU
 #define FEATURE_CONTROL_LOCK       (UINT64_C(1) << 0)
 #define FEATURE_CONTROL_VMX_NO_SMX (UINT64_C(1) << 2)
 #define MSR_VMX_BASIC              0x480U

@@ -5,12 +5,12 @@
 #include "core/hw.h"
 #include "core/panic.h"
 #include "core/string.h"
+#include "core/x86.h"
 #include "mm/phys.h"
 #include "vmx/ept.h"
 #include "vmx/vmx_insn.h"
 
 #define CPUID_1_ECX_VMX   (1U << 5)
-#define CR4_VMXE          (UINT64_C(1) << 13)
 #define VMX_REVISION_MASK UINT64_C(0x7fffffff)
 
 /* Each CPU reads and writes its own. */
