@@ -1,20 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /* The two ways in, up to a struct boot_info. */
 #define LOG_TAG "boot"
-#include "boot/early.h"
 #include "boot/image.h"
 #include "boot/multiboot2.h"
+#include "core/cpu_hw.h"
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/string.h"
+#include "core/trap.h"
+#include "drivers/uart.h"
 #include "mm/phys.h"
 
-#define RSDP_MAX 36U
+#define RSDP_MAX   36U
+#define COM1       0x3f8U
+#define BAUD       115200U
+#define STACK_SIZE 4096U
+
+/* Until guarded stacks exist; see boot/smp.c. */
+static char first_ist[3][STACK_SIZE] __attribute__((aligned(16)));
 
 static struct boot_info multiboot2_boot_info;
 
 /* The loader's copy lies in its information, which may share a page with a module's tail. */
 static char rsdp_copy[RSDP_MAX] __attribute__((aligned(16)));
+
+static uint64_t top(const char *stack) { return (uint64_t)stack + STACK_SIZE; }
+
+/*
+ * The first thing in C on the BSP: exceptions work, this_cpu() is 0, the log goes to
+ * COM1 until the configuration says otherwise.
+ */
+static void early_init(void)
+{
+	const struct cpu_stacks stacks = {top(first_ist[0]), top(first_ist[1]),
+					  top(first_ist[2])};
+
+	trap_init();
+	cpu_init_this(0, &stacks);
+	uart_init(COM1, BAUD);
+	log_set_sink(uart_write);
+}
 
 /* The contract of struct boot_module, which GRUB leaves to chance: zeros after the end. */
 static void zero_module_tails(const struct boot_info *bi)

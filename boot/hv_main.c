@@ -14,9 +14,7 @@
 #include "drivers/lapic.h"
 #include "drivers/pci.h"
 #include "drivers/power.h"
-#include "drivers/power_source.h"
 #include "drivers/timer.h"
-#include "drivers/timer_source.h"
 #include "drivers/uart.h"
 #include "mgmt/config.h"
 #include "mgmt/shell.h"
@@ -84,8 +82,7 @@ static void read_acpi(hpa_t rsdp)
 		log_error("no usable ACPI tables: one CPU, no I/O APIC");
 	if (acpi.lapic_base.raw == 0)
 		acpi.lapic_base = hpa(0xfee00000);
-	power_set_source(&acpi);
-	timer_set_source(&acpi);
+	power_init(&acpi);
 }
 
 static uint32_t highest_apic_id(void)
@@ -111,7 +108,7 @@ static void start_interrupts(void)
 	 * waiting. */
 	ioapic_init(&acpi);
 	lapic_init_this_cpu();
-	timer_init();
+	timer_init(&acpi);
 	timer_init_this_cpu();
 	uart_enable_interrupt();
 }

@@ -3,7 +3,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/addr.h"
@@ -17,8 +16,6 @@ MUST_CHECK enum status lapic_init(hpa_t base, uint32_t highest_apic_id);
 
 /* Enables this CPU's LAPIC with everything local masked. */
 void lapic_init_this_cpu(void);
-
-bool lapic_is_x2apic(void);
 
 /* INIT, and STARTUP at page `vector` below 1 MiB, to the CPU with this APIC ID. */
 void lapic_send_init(uint32_t apic_id);

@@ -2,6 +2,7 @@
 #define LOG_TAG "lapic"
 #include "drivers/lapic.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/cpu.h"
@@ -61,13 +62,9 @@ static void reg_write(uint32_t reg, uint32_t value)
 		xapic[reg / 4] = value;
 }
 
-bool lapic_is_x2apic(void) { return xapic == NULL; }
-
 enum status lapic_init(hpa_t base, uint32_t highest_apic_id)
 {
-	bool has_x2apic = (hw_cpuid(1, 0).ecx & UINT32_C(1) << 21) != 0;
-
-	if (has_x2apic) {
+	if ((hw_cpuid(1, 0).ecx & UINT32_C(1) << 21) != 0) {
 		log_info("x2APIC mode");
 		return STATUS_OK;
 	}
@@ -97,7 +94,7 @@ void lapic_init_this_cpu(void)
 	uint64_t base = hw_rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
 
 	hw_wrmsr(MSR_APIC_BASE, base);
-	if (lapic_is_x2apic())
+	if (xapic == NULL)
 		hw_wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
 	reg_write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	reg_write(REG_TPR, 0);
@@ -112,7 +109,7 @@ static void send(uint32_t apic_id, uint32_t command)
 {
 	bool irq;
 
-	if (lapic_is_x2apic()) {
+	if (xapic == NULL) {
 		/* WRMSR to x2APIC registers does not wait for earlier stores (SDM 3A, 11.12.3).
 		 */
 		hw_mfence();

@@ -6,8 +6,8 @@
 
 #include "core/hw.h"
 #include "core/log.h"
+#include "drivers/acpi.h"
 #include "drivers/power_insn.h"
-#include "drivers/power_source.h"
 #include "mm/paging.h"
 
 #define EXIT_PORT         0xf4U
@@ -19,7 +19,7 @@
 static const struct acpi_info *acpi;
 static volatile uint8_t *reset_register;
 
-void power_set_source(const struct acpi_info *info)
+void power_init(const struct acpi_info *info)
 {
 	acpi = info;
 	if (info->has_reset && info->reset_is_memory)

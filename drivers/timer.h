@@ -3,8 +3,10 @@
 
 #include <stdint.h>
 
-/* Calibrates the TSC (CPUID 0x15/0x16, else ACPI PM timer or PIT) once, on the BSP. */
-void timer_init(void);
+struct acpi_info;
+
+/* Calibrates the TSC (CPUID 0x15/0x16, else ACPI PM timer) once, on the BSP. */
+void timer_init(const struct acpi_info *acpi);
 
 /* Prepares this CPU's LAPIC timer (TSC-deadline if CPUID has it, else one-shot). */
 void timer_init_this_cpu(void);

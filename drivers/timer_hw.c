@@ -9,18 +9,12 @@
 #include "core/hw.h"
 #include "core/log.h"
 #include "core/x86.h"
+#include "drivers/acpi.h"
 #include "drivers/lapic.h"
-#include "drivers/timer_source.h"
 
 #define PM_TIMER_HZ       3579545U
-#define PIT_HZ            1193182U
 #define CALIBRATE_MS      20U
 #define CALIBRATE_GIVE_UP 200000000U
-
-#define PIT_CHANNEL2  0x42U
-#define PIT_COMMAND   0x43U
-#define PIT_GATE      0x61U
-#define PIT_MODE0_CH2 0xb0U
 
 static uint64_t tsc_khz;
 static uint64_t tsc_start;
@@ -56,40 +50,15 @@ static uint64_t pm_timer_khz(const struct acpi_info *acpi)
 	return passed < wanted ? 0 : (hw_rdtsc() - tsc) * (PM_TIMER_HZ / 1000) / passed;
 }
 
-/* Channel 2 counts down once; bit 5 of port 0x61 tells its end. The speaker stays silent. */
-static uint64_t pit_khz(void)
-{
-	uint32_t count = PIT_HZ / 1000 * CALIBRATE_MS;
-	uint64_t tsc;
-	unsigned i;
-
-	hw_out8(PIT_GATE, (uint8_t)((hw_in8(PIT_GATE) & ~2U) | 1U));
-	hw_out8(PIT_COMMAND, PIT_MODE0_CH2);
-	hw_out8(PIT_CHANNEL2, (uint8_t)count);
-	hw_out8(PIT_CHANNEL2, (uint8_t)(count >> 8));
-	tsc = hw_rdtsc();
-	for (i = 0; i < CALIBRATE_GIVE_UP && (hw_in8(PIT_GATE) & 0x20) == 0; i++)
-		hw_pause();
-	return i == CALIBRATE_GIVE_UP ? 0 : (hw_rdtsc() - tsc) / CALIBRATE_MS;
-}
-
-static const struct acpi_info *source;
-
-void timer_set_source(const struct acpi_info *acpi) { source = acpi; }
-
-void timer_init(void)
+void timer_init(const struct acpi_info *acpi)
 {
 	const char *how = "CPUID";
 
 	tsc_start = hw_rdtsc();
 	tsc_khz = cpuid_khz();
-	if (tsc_khz == 0 && source != NULL && source->pm_timer != 0) {
+	if (tsc_khz == 0 && acpi->pm_timer != 0) {
 		how = "the ACPI PM timer";
-		tsc_khz = pm_timer_khz(source);
-	}
-	if (tsc_khz == 0) {
-		how = "the PIT";
-		tsc_khz = pit_khz();
+		tsc_khz = pm_timer_khz(acpi);
 	}
 	if (tsc_khz == 0) {
 		how = "nothing, 1 GHz assumed";
