@@ -102,7 +102,7 @@ static void start_interrupts(void)
 
 	if (s != STATUS_OK)
 		panic("local APIC: %s", status_name(s));
-	cpus[0] = (struct cpu){.apic_id = cpu_read_apic_id(), .is_online = true};
+	cpus[0].apic_id = cpu_read_apic_id();
 	cpu_count = 1;
 	/* First the 8259s: a LINT0 that is masked with their line raised keeps QEMU's CPU
 	 * waiting. */

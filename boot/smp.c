@@ -201,7 +201,7 @@ static void number_candidates(void)
 			cpu_missing_count++;
 			continue;
 		}
-		cpus[cpu_count] = (struct cpu){.apic_id = c->apic_id, .is_online = true};
+		cpus[cpu_count].apic_id = c->apic_id;
 		c->number = cpu_count++;
 		atomic_store(&c->state, AP_NUMBERED);
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #define MAX_CPUS     256
@@ -11,7 +10,6 @@
 struct cpu {
 	uint32_t apic_id;
 	unsigned package; /* dense package number, 0-based */
-	bool is_online;
 };
 
 extern struct cpu cpus[MAX_CPUS];

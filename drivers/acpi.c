@@ -257,7 +257,6 @@ static void parse_fadt(struct view t, acpi_map_fn map, struct acpi_info *info)
 	uint64_t dsdt = field64(t, 140) != 0 ? field64(t, 140) : field32(t, 40);
 	struct view table;
 
-	info->has_fadt = true;
 	info->smi_command = port(t, 48);
 	info->acpi_enable = field8(t, 52);
 	info->pm1a_control = port(t, 64);

@@ -50,7 +50,6 @@ struct acpi_info {
 	struct acpi_ecam ecam[ACPI_MAX_ECAMS];
 	unsigned ecam_count;
 
-	bool has_fadt;
 	uint16_t pm1a_control, pm1b_control; /* ports; 0 = none */
 	uint16_t pm_timer;                   /* port; 0 = none */
 	bool has_32bit_pm_timer;

@@ -2,7 +2,6 @@
 /* VMX operation of this CPU: the precondition of SEAMCALL and of plain VMX guests. */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/addr.h"
@@ -22,5 +21,3 @@ MUST_CHECK enum status vmx_on_this_cpu(hpa_t region);
 
 /* Leaves VMX operation if this CPU is in it. Never while a TDX module is in use. */
 void vmx_off_this_cpu(void);
-
-bool vmx_is_on_this_cpu(void);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmx/vmx.h"
 
+#include <stdbool.h>
+
 #include "core/cpu.h"
 #include "core/hw.h"
 #include "core/panic.h"
@@ -15,8 +17,6 @@
 
 /* Each CPU reads and writes its own. */
 static bool is_on[MAX_CPUS];
-
-bool vmx_is_on_this_cpu(void) { return is_on[this_cpu()]; }
 
 static enum status feature_control_enable(void)
 {
@@ -36,7 +36,7 @@ enum status vmx_on_this_cpu(hpa_t region)
 	uint64_t basic;
 	enum status s;
 
-	if (vmx_is_on_this_cpu())
+	if (is_on[this_cpu()])
 		return STATUS_OK;
 	if (!(hw_cpuid(1, 0).ecx & CPUID_1_ECX_VMX))
 		return STATUS_UNSUPPORTED;
@@ -59,7 +59,7 @@ enum status vmx_on_this_cpu(hpa_t region)
 
 void vmx_off_this_cpu(void)
 {
-	if (!vmx_is_on_this_cpu())
+	if (!is_on[this_cpu()])
 		return;
 	vmx_vmxoff();
 	hw_write_cr4(hw_read_cr4() & ~CR4_VMXE);

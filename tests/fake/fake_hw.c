@@ -49,8 +49,7 @@ void fake_cpus(unsigned count, unsigned packages)
 	cpu_count = count;
 	package_count = packages;
 	for (unsigned i = 0; i < count; i++)
-		cpus[i] =
-			(struct cpu){.apic_id = i, .package = i % packages, .is_online = true};
+		cpus[i] = (struct cpu){.apic_id = i, .package = i % packages};
 }
 
 unsigned fake_set_this_cpu(unsigned cpu)

@@ -239,7 +239,6 @@ enum status vmx_on_this_cpu(hpa_t region)
 }
 
 void vmx_off_this_cpu(void) { vmx_on[this_cpu()] = false; }
-bool vmx_is_on_this_cpu(void) { return vmx_on[this_cpu()]; }
 void vmx_invept_all(void) { invepts[this_cpu()]++; }
 
 /* ---- Set-up ---- */
