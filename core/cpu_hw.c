@@ -110,6 +110,16 @@ void cpu_set_features(void)
 	enable_machine_checks();
 }
 
+/* The topology leaf to use: 0x1F, 0xB, or 0 if the CPU has neither. */
+static uint32_t topology_leaf(void)
+{
+	uint32_t max = hw_cpuid(0, 0).eax;
+
+	if (max >= 0x1f && hw_cpuid(0x1f, 0).ebx != 0)
+		return 0x1f;
+	return max >= 0xb && hw_cpuid(0xb, 0).ebx != 0 ? 0xb : 0;
+}
+
 const char *cpu_missing_feature(void)
 {
 	struct cpuid_regs one = hw_cpuid(1, 0);
@@ -121,41 +131,12 @@ const char *cpu_missing_feature(void)
 		return "a local APIC";
 	if ((one.edx & UINT32_C(1) << 19) == 0)
 		return "CLFLUSH";
-	if (hw_cpuid(0, 0).eax < 7)
-		return "CPUID leaf 7";
+	if (topology_leaf() == 0)
+		return "CPUID leaf 0xB";
 	return NULL;
 }
 
-/* The topology leaf to use: 0x1F, 0xB, or 0 if the CPU has neither. */
-static uint32_t topology_leaf(void)
-{
-	uint32_t max = hw_cpuid(0, 0).eax;
-
-	if (max >= 0x1f && hw_cpuid(0x1f, 0).ebx != 0)
-		return 0x1f;
-	if (max >= 0xb && hw_cpuid(0xb, 0).ebx != 0)
-		return 0xb;
-	return 0;
-}
-
-uint32_t cpu_read_apic_id(void)
-{
-	uint32_t leaf = topology_leaf();
-
-	return leaf != 0 ? hw_cpuid(leaf, 0).edx : hw_cpuid(1, 0).ebx >> 24;
-}
-
-/* Bits of the APIC ID below the package when only leaf 1 tells: its count of logical CPUs. */
-static uint32_t legacy_package_shift(void)
-{
-	struct cpuid_regs one = hw_cpuid(1, 0);
-	uint32_t count = (one.edx & UINT32_C(1) << 28) != 0 ? one.ebx >> 16 & 0xff : 1;
-	uint32_t shift = 0;
-
-	while (UINT32_C(1) << shift < count)
-		shift++;
-	return shift;
-}
+uint32_t cpu_read_apic_id(void) { return hw_cpuid(topology_leaf(), 0).edx; }
 
 /* The last valid level's shift leads from the APIC ID to the package (SDM vol. 2, CPUID 0x1F).
  */
@@ -164,8 +145,6 @@ uint32_t cpu_read_package_id(void)
 	uint32_t leaf = topology_leaf();
 	uint32_t shift = 0;
 
-	if (leaf == 0)
-		return cpu_read_apic_id() >> legacy_package_shift();
 	for (uint32_t level = 0; level < 8; level++) {
 		struct cpuid_regs r = hw_cpuid(leaf, level);
 
@@ -173,5 +152,5 @@ uint32_t cpu_read_package_id(void)
 			break;
 		shift = r.eax & 0x1f;
 	}
-	return shift < 32 ? cpu_read_apic_id() >> shift : 0;
+	return cpu_read_apic_id() >> shift;
 }

@@ -21,6 +21,6 @@ void cpu_set_features(void);
 /* Name of a feature that this CPU lacks and Redoubt needs, or NULL. */
 const char *cpu_missing_feature(void);
 
-/* This CPU's APIC ID and its package's ID (CPUID 0x1F, 0xB or 1). */
+/* This CPU's APIC ID and its package's ID (CPUID 0x1F or 0xB). */
 uint32_t cpu_read_apic_id(void);
 uint32_t cpu_read_package_id(void);
