@@ -7,8 +7,8 @@
  * Thread-safe. */
 void *heap_alloc(size_t size);
 
-/* Gives back what heap_alloc() returned; NULL is allowed. */
-void heap_free(void *p);
+/* Gives back what heap_alloc(size) returned; NULL is allowed. */
+void heap_free(void *p, size_t size);
 
 /* Bytes handed out and not given back. */
 size_t heap_used(void);

@@ -19,10 +19,10 @@ void *heap_alloc(size_t size)
 	return p;
 }
 
-void heap_free(void *p)
+void heap_free(void *p, size_t size)
 {
 	spin_lock(&lock);
-	slab_free(&slab, p);
+	slab_free(&slab, p, size);
 	spin_unlock(&lock);
 }
 

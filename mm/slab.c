@@ -26,15 +26,7 @@ struct slab_page {
 	uint64_t reserved[3];
 };
 
-/* A run of frames; small objects of their own, found by the run's address. */
-struct slab_run {
-	struct slab_run *next;
-	void *base;
-	size_t size;
-};
-
 STATIC_ASSERT(sizeof(struct slab_page) == 64, "objects are 16-byte aligned behind the header");
-STATIC_ASSERT(sizeof(struct slab_run) <= 64, "a run's record is small");
 
 static size_t class_size(unsigned class)
 {
@@ -115,12 +107,12 @@ static void *small_alloc(struct slab *s, size_t size)
 	return o;
 }
 
-static void small_free(struct slab *s, void *p)
+static void small_free(struct slab *s, void *p, size_t size)
 {
 	struct slab_page *page = (void *)((uintptr_t)p & ~(uintptr_t)(PAGE_SIZE - 1));
 	struct object *o = p;
 
-	CHECK(page->magic == SLAB_MAGIC && page->used > 0);
+	CHECK(page->magic == SLAB_MAGIC && page->class == class_of(size) && page->used > 0);
 	if (page->free == NULL)
 		list_add(s, page);
 	o->next = page->free;
@@ -134,47 +126,24 @@ static void small_free(struct slab *s, void *p)
 	}
 }
 
-static struct slab_run **bucket(struct slab *s, const void *p)
-{
-	return &s->runs[(uintptr_t)p / PAGE_SIZE % SLAB_RUN_BUCKETS];
-}
-
 static void *run_alloc(struct slab *s, size_t size)
 {
-	struct slab_run *run = small_alloc(s, sizeof(*run));
 	uint64_t bytes = align_up(size, PAGE_SIZE);
-	struct slab_run **head;
 	hpa_t at;
 
-	if (run == NULL)
-		return NULL;
 	if (bytes < size || frame_alloc_range(bytes, PAGE_SIZE, hpa(0), hpa(UINT64_MAX),
-					      FRAME_HOST, &at) != STATUS_OK) {
-		small_free(s, run);
+					      FRAME_HOST, &at) != STATUS_OK)
 		return NULL;
-	}
-	*run = (struct slab_run){.base = phys_ptr(at), .size = bytes};
-	head = bucket(s, run->base);
-	run->next = *head;
-	*head = run;
 	s->used += bytes;
-	memset(run->base, 0, bytes);
-	return run->base;
+	return memset(phys_ptr(at), 0, bytes);
 }
 
-static void run_free(struct slab *s, void *p)
+static void run_free(struct slab *s, void *p, size_t size)
 {
-	struct slab_run **link = bucket(s, p);
-	struct slab_run *run;
+	uint64_t bytes = align_up(size, PAGE_SIZE);
 
-	while (*link != NULL && (*link)->base != p)
-		link = &(*link)->next;
-	run = *link;
-	CHECK(run != NULL);
-	*link = run->next;
-	s->used -= run->size;
-	frame_free(phys_of(p), run->size);
-	small_free(s, run);
+	s->used -= bytes;
+	frame_free(phys_of(p), bytes);
 }
 
 void *slab_alloc(struct slab *s, size_t size)
@@ -182,12 +151,12 @@ void *slab_alloc(struct slab *s, size_t size)
 	return size <= LARGEST_SLAB ? small_alloc(s, size) : run_alloc(s, size);
 }
 
-void slab_free(struct slab *s, void *p)
+void slab_free(struct slab *s, void *p, size_t size)
 {
 	if (p == NULL)
 		return;
-	if ((uintptr_t)p % PAGE_SIZE == 0)
-		run_free(s, p);
+	if (size <= LARGEST_SLAB)
+		small_free(s, p, size);
 	else
-		small_free(s, p);
+		run_free(s, p, size);
 }

@@ -8,18 +8,15 @@
 
 #include <stddef.h>
 
-#define SLAB_CLASSES     8 /* 16, 32, ... 2048 bytes */
-#define SLAB_RUN_BUCKETS 64
+#define SLAB_CLASSES 8 /* 16, 32, ... 1024, 2016 bytes */
 
 struct slab_page;
-struct slab_run;
 
 struct slab {
 	struct slab_page *with_room[SLAB_CLASSES];
-	struct slab_run *runs[SLAB_RUN_BUCKETS];
-	size_t used; /* bytes handed out, as asked for in runs and rounded to the class below */
+	size_t used; /* bytes handed out, rounded up to a class or to frames */
 };
 
 /* As heap_alloc() and heap_free(). */
 void *slab_alloc(struct slab *s, size_t size);
-void slab_free(struct slab *s, void *p);
+void slab_free(struct slab *s, void *p, size_t size);

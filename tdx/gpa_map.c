@@ -672,10 +672,10 @@ void gpa_map_destroy(struct gpa_map *map)
 		if (!gpa_run_word(gib_word(root, i)))
 			object_put(map, gib_word(root, i));
 	if (!gpa_run_word(root))
-		heap_free(gibs_of(root));
+		heap_free(gibs_of(root), gib_count(map) * sizeof(word_t));
 	for (unsigned type = 0; type < GPA_MAP_TYPES; type++)
 		while (map->spare[type])
-			heap_free(bits_of(object_take(map, type)));
+			heap_free(bits_of(object_take(map, type)), object_size(type));
 	memset(map, 0, sizeof(*map));
 }
 

@@ -23,18 +23,18 @@ const char *mirror_state_name(enum mirror_state s)
 }
 
 /* A node whose entries are of `level`; only those above 4K can have tables below. */
-static struct sept_node *node_alloc(enum page_level level)
+static size_t node_size(enum page_level level)
 {
 	size_t size = sizeof(struct sept_node);
 
 	if (level > LEVEL_4K)
 		size += SEPT_ENTRIES * sizeof(((struct sept_node *)NULL)->child[0]);
-	return heap_alloc(size);
+	return size;
 }
 
 enum status sept_mirror_init(struct sept_mirror *m)
 {
-	m->root = node_alloc(LEVEL_512G);
+	m->root = heap_alloc(node_size(LEVEL_512G));
 	return m->root ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
@@ -45,7 +45,7 @@ static void destroy_below(struct sept_node *node, enum page_level level)
 	if (level > LEVEL_4K)
 		for (unsigned i = 0; i < SEPT_ENTRIES; i++)
 			destroy_below(atomic_load(&node->child[i]), level - 1);
-	heap_free(node);
+	heap_free(node, node_size(level));
 }
 
 void sept_mirror_destroy(struct sept_mirror *m)
@@ -187,7 +187,8 @@ void sept_commit(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t va
 enum status sept_need_child(struct sept_slot slot)
 {
 	if (!sept_child(slot))
-		atomic_store(&slot.node->child[slot.index], node_alloc(slot.level - 1));
+		atomic_store(&slot.node->child[slot.index],
+			     heap_alloc(node_size(slot.level - 1)));
 	return sept_child(slot) ? STATUS_OK : STATUS_NO_MEMORY;
 }
 

@@ -24,7 +24,7 @@ struct td_returned {
 
 struct td_returned *td_returned_alloc(void) { return heap_alloc(sizeof(struct td_returned)); }
 
-void td_returned_free(struct td_returned *r) { heap_free(r); }
+void td_returned_free(struct td_returned *r) { heap_free(r, sizeof(*r)); }
 
 static void push(struct td *td, struct td_returned *r)
 {
@@ -73,7 +73,7 @@ static void finish(struct td *td, struct td_returned *r, bool is_clean)
 		td_frame_return(r->frame, r->size);
 	else
 		td_frame_quarantine(td, r->frame, r->size, "write-back");
-	heap_free(r);
+	heap_free(r, sizeof(*r));
 }
 
 /* ---- Page by page ---- */

@@ -219,7 +219,7 @@ enum status launch_load(struct vm *vm, const struct launch *l, struct vm_error *
 		s = load(vm, l, params, phys_ptr(bounce));
 		frame_free(bounce, PAGE_SIZE);
 	}
-	heap_free(params);
+	heap_free(params, sizeof(*params));
 	if (s != STATUS_OK)
 		return explain(why, s, "%s: loading kernel and initrd: %s", vm->config.name,
 			       status_name(s));

@@ -54,8 +54,8 @@ void registry_release(struct vm *vm) { atomic_fetch_sub(&vm->users, 1); }
 void vm_free(struct vm *vm)
 {
 	for (unsigned i = 0; i < TD_MAX_VCPUS; i++)
-		heap_free(vm->vcpus[i]);
-	heap_free(vm);
+		heap_free(vm->vcpus[i], sizeof(*vm->vcpus[i]));
+	heap_free(vm, sizeof(*vm));
 }
 
 void registry_free_dead(void)

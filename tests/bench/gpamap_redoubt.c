@@ -9,7 +9,12 @@
 #include "tests/bench/gpamap.h"
 
 void *heap_alloc(size_t size) { return calloc(1, size); }
-void heap_free(void *p) { free(p); }
+void heap_free(void *p, size_t size)
+{
+	(void)size;
+	free(p);
+}
+
 void hw_pause(void) { _mm_pause(); }
 
 static void *create(uint64_t end)

@@ -6,6 +6,7 @@
 
 #include "core/cpu.h"
 #include "core/hw.h"
+#include "core/panic.h"
 #include "drivers/power.h"
 #include "drivers/timer.h"
 #include "drivers/uart.h"
@@ -86,13 +87,16 @@ void *heap_alloc(size_t size)
 	return (char *)p + head;
 }
 
-void heap_free(void *p)
+/* With the size that it was asked for: the kernel's heap believes what it is told. */
+void heap_free(void *p, size_t size)
 {
-	size_t size;
+	size_t allocated;
 
 	if (p == NULL)
 		return;
-	memcpy(&size, (char *)p - sizeof(size), sizeof(size));
+	memcpy(&allocated, (char *)p - sizeof(allocated), sizeof(allocated));
+	if (allocated != size)
+		panic("heap_free: %zu bytes, of %zu", size, allocated);
 	atomic_fetch_sub(&heap_bytes, size);
 	free((char *)p - (size >= 4096 ? 4096 : 16));
 }

@@ -175,8 +175,8 @@ static void destroy(void)
 	FUZZ_CHECK(bytes[FRAME_SHARED] == 0);
 	gpa_map_destroy(&vm->td.map);
 	for (unsigned i = 0; i < VCPUS; i++)
-		heap_free(vm->vcpus[i]);
-	heap_free(vm);
+		heap_free(vm->vcpus[i], sizeof(*vm->vcpus[i]));
+	heap_free(vm, sizeof(*vm));
 }
 
 /* Numbers that mean something, or none at all. */

@@ -27,7 +27,7 @@ TEST(slab_objects_are_zeroed_and_aligned)
 		EXPECT_TRUE(p != NULL && is_filled(p, size, 0));
 		EXPECT_EQ((uintptr_t)p % (size >= 4096 ? 4096 : 16), 0);
 		memset(p, 0xff, size);
-		slab_free(&slab, p);
+		slab_free(&slab, p, size);
 	}
 	EXPECT_EQ(slab.used, 0);
 }
@@ -47,7 +47,7 @@ TEST(slab_random_use_keeps_contents_and_gives_every_frame_back)
 
 		if (objects[i] != NULL) {
 			EXPECT_TRUE(is_filled(objects[i], sizes[i], value));
-			slab_free(&slab, objects[i]);
+			slab_free(&slab, objects[i], sizes[i]);
 			objects[i] = NULL;
 			continue;
 		}
@@ -57,7 +57,7 @@ TEST(slab_random_use_keeps_contents_and_gives_every_frame_back)
 		memset(objects[i], value, sizes[i]);
 	}
 	for (unsigned i = 0; i < OBJECTS; i++)
-		slab_free(&slab, objects[i]);
+		slab_free(&slab, objects[i], sizes[i]);
 	frame_account(after);
 	EXPECT_EQ(slab.used, 0);
 	EXPECT_MEM_EQ(before, after, sizeof(before));
