@@ -63,34 +63,6 @@ static unsigned table_index(uint64_t va, unsigned level)
 	return va >> (12 + 9 * level) & 511;
 }
 
-/* The entry for `va` at `level`, with the tables above it made; NULL if a large page covers it.
- */
-static enum status entry_at(uint64_t va, enum page_level level, uint64_t **out)
-{
-	uint64_t *table = phys_ptr(root);
-
-	for (unsigned l = LEVEL_512G; l > level; l--) {
-		uint64_t *e = &table[table_index(va, l)];
-
-		if ((*e & PTE_PRESENT) == 0) {
-			enum status s;
-			hpa_t below;
-
-			s = table_create(&below);
-			if (s != STATUS_OK)
-				return s;
-			*e = below.raw | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED;
-		}
-		if ((*e & PTE_LARGE) != 0) {
-			*out = NULL;
-			return STATUS_OK;
-		}
-		table = phys_ptr(hpa(*e & PTE_ADDRESS));
-	}
-	*out = &table[table_index(va, level)];
-	return STATUS_OK;
-}
-
 static enum page_level best_level(uint64_t va, hpa_t at, uint64_t size)
 {
 	enum page_level level = largest_page;
@@ -114,22 +86,34 @@ static uint64_t leaf_bits(enum page_level level, unsigned flags)
 	return level == LEVEL_4K ? e : e | PTE_LARGE;
 }
 
-/* Maps one page at `level`; a table that is there already sends the caller one level down. */
+/*
+ * Maps a page of *level or, where a table is already, of the level below that is free there;
+ * *level becomes what the caller may go on by.
+ */
 static enum status map_one(uint64_t va, hpa_t at, enum page_level *level, unsigned flags)
 {
-	for (;;) {
-		uint64_t *e;
-		enum status s = entry_at(va, *level, &e);
+	const enum page_level wanted = *level;
+	uint64_t *table = phys_ptr(root);
 
-		if (s != STATUS_OK || e == NULL)
-			return s;
-		if ((*e & PTE_PRESENT) == 0) {
-			*e = at.raw | leaf_bits(*level, flags);
+	for (enum page_level l = LEVEL_512G;; l--) {
+		uint64_t *e = &table[table_index(va, l)];
+
+		*level = l < wanted ? l : wanted;
+		if ((*e & PTE_PRESENT) != 0) {
+			if (l == LEVEL_4K || (*e & PTE_LARGE) != 0)
+				return STATUS_OK;
+		} else if (l <= wanted) {
+			*e = at.raw | leaf_bits(l, flags);
 			return STATUS_OK;
+		} else {
+			hpa_t below;
+			enum status s = table_create(&below);
+
+			if (s != STATUS_OK)
+				return s;
+			*e = below.raw | PTE_PRESENT | PTE_WRITE | PTE_ACCESSED;
 		}
-		if (*level == LEVEL_4K || (*e & PTE_LARGE) != 0)
-			return STATUS_OK;
-		(*level)--;
+		table = phys_ptr(hpa(*e & PTE_ADDRESS));
 	}
 }
 
