@@ -7,21 +7,15 @@
 #include "tdboot/fatal.h"
 #include "tdboot/text.h"
 
-_Noreturn void tdboot_exception(const struct exception_frame *frame, uint64_t cr2)
+_Noreturn void tdboot_exception(const struct exception_frame *frame, uint64_t address)
 {
-	struct exception e = {.vector = frame->vector,
-			      .error = frame->error,
-			      .rip = frame->rip,
-			      .address = cr2};
+	struct tdcall_regs regs = {.rax = TDG_VP_VEINFO_GET};
 	char text[FATAL_TEXT_SIZE];
 
-	if (e.vector == VECTOR_VIRTUALIZATION) {
-		struct tdcall_regs regs = {.rax = TDG_VP_VEINFO_GET};
-
+	if (frame->vector == VECTOR_VIRTUALIZATION) {
 		tdcall(&regs);
-		e.ve_reason = regs.rcx;
-		e.address = regs.r9;
+		address = regs.r9;
 	}
-	text_exception(text, &e);
+	text_exception(text, frame, address, regs.rcx);
 	fatal(TDBOOT_ERROR_EXCEPTION, text);
 }

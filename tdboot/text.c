@@ -11,16 +11,17 @@ void text_pack(const char *s, uint64_t words[FATAL_WORD_COUNT])
 		words[i / 8] |= (uint64_t)(uint8_t)s[i] << (8 * (i % 8));
 }
 
-void text_exception(char text[FATAL_TEXT_SIZE], const struct exception *e)
+void text_exception(char text[FATAL_TEXT_SIZE], const struct exception_frame *frame,
+		    uint64_t address, uint64_t ve_reason)
 {
 	char at[32] = "";
 
-	if (e->vector == VECTOR_VIRTUALIZATION || e->vector == VECTOR_PAGE_FAULT)
-		format(at, sizeof(at), " at 0x%lx", e->address);
-	if (e->vector == VECTOR_VIRTUALIZATION)
-		format(text, FATAL_TEXT_SIZE, "tdboot: #VE reason %lu rip 0x%lx%s",
-		       e->ve_reason, e->rip, at);
+	if (frame->vector == VECTOR_VIRTUALIZATION || frame->vector == VECTOR_PAGE_FAULT)
+		format(at, sizeof(at), " at 0x%lx", address);
+	if (frame->vector == VECTOR_VIRTUALIZATION)
+		format(text, FATAL_TEXT_SIZE, "tdboot: #VE reason %lu rip 0x%lx%s", ve_reason,
+		       frame->rip, at);
 	else
 		format(text, FATAL_TEXT_SIZE, "tdboot: exception %lu err 0x%lx rip 0x%lx%s",
-		       e->vector, e->error, e->rip, at);
+		       frame->vector, frame->error, frame->rip, at);
 }

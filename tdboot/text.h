@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "tdboot/exception.h"
+
 #define FATAL_TEXT_MAX   64
 #define FATAL_TEXT_SIZE  (FATAL_TEXT_MAX + 1)
 #define FATAL_WORD_COUNT 8
@@ -12,14 +14,9 @@
  * padded. */
 void text_pack(const char *s, uint64_t words[FATAL_WORD_COUNT]);
 
-/* What an exception left behind; ve_* count only for vector 20. */
-struct exception {
-	uint64_t vector, error, rip;
-	uint64_t address; /* CR2, or the GPA of a #VE */
-	uint64_t ve_reason;
-};
-
 #define VECTOR_PAGE_FAULT     14
 #define VECTOR_VIRTUALIZATION 20
 
-void text_exception(char text[FATAL_TEXT_SIZE], const struct exception *e);
+/* `address` is CR2, or the GPA of a #VE; `ve_reason` counts only for that. */
+void text_exception(char text[FATAL_TEXT_SIZE], const struct exception_frame *frame,
+		    uint64_t address, uint64_t ve_reason);

@@ -290,13 +290,15 @@ TEST(tdboot_text_packs_64_characters_and_pads_with_zero)
 
 TEST(tdboot_text_of_an_exception_names_it)
 {
-	struct exception e = {.vector = 13, .error = 0x18, .rip = 0xffff1234};
+	struct exception_frame f = {.vector = 13, .error = 0x18, .rip = 0xffff1234};
 	char text[FATAL_TEXT_SIZE];
 
-	text_exception(text, &e);
+	text_exception(text, &f, 0x5000, 0);
 	EXPECT_STR_EQ(text, "tdboot: exception 13 err 0x18 rip 0xffff1234");
-	e = (struct exception){
-		.vector = 20, .rip = UINT64_MAX, .address = UINT64_MAX, .ve_reason = 48};
-	text_exception(text, &e);
+	f.vector = 14;
+	text_exception(text, &f, 0x5000, 0);
+	EXPECT_STR_EQ(text, "tdboot: exception 14 err 0x18 rip 0xffff1234 at 0x5000");
+	f = (struct exception_frame){.vector = 20, .rip = UINT64_MAX};
+	text_exception(text, &f, UINT64_MAX, 48);
 	EXPECT_STR_EQ(text, "tdboot: #VE reason 48 rip 0xffffffffffffffff at 0xffffffffffffff");
 }
