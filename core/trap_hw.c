@@ -135,17 +135,12 @@ static _Noreturn void machine_check(struct trap_frame *f)
 }
 
 /* An NMI is a panicking CPU's order to stop; any other only had to end a guest's run. */
-static void nmi(void)
-{
-	if (panic_is_stopping())
-		panic_stop_this_cpu();
-}
-
 static void exception(struct trap_frame *f)
 {
 	switch (f->vector) {
 	case EXC_NMI:
-		nmi();
+		if (panic_is_stopping())
+			panic_stop_this_cpu();
 		break;
 	case EXC_MC:
 		machine_check(f);

@@ -15,9 +15,8 @@ struct image_header {
 
 extern const char kernel_image[], kernel_image_end[];
 
-uint64_t loader_pages(enum loader_use use, uint64_t page_count)
+uint64_t loader_pages(EFI_MEMORY_TYPE type, uint64_t page_count)
 {
-	EFI_MEMORY_TYPE type = use == LOADER_CODE ? EfiLoaderCode : EfiLoaderData;
 	EFI_PHYSICAL_ADDRESS at = 0xffffffff;
 
 	if (EFI_ERROR(BS->AllocatePages(AllocateMaxAddress, type, page_count, &at)))
@@ -38,7 +37,7 @@ bool loader_load_kernel(struct loaded_kernel *out)
 		Print(L"redoubt: the embedded kernel is broken\n");
 		return false;
 	}
-	pages = loader_pages(LOADER_CODE, EFI_SIZE_TO_PAGES(out->size + SIZE_2M));
+	pages = loader_pages(EfiLoaderCode, EFI_SIZE_TO_PAGES(out->size + SIZE_2M));
 	if (pages == 0) {
 		Print(L"redoubt: no %lu bytes of memory below 4 GiB\n", out->size + SIZE_2M);
 		return false;

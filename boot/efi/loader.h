@@ -2,6 +2,7 @@
 /* The parts of the UEFI loader; each prints why it failed. */
 #pragma once
 
+#include <efi.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,10 +15,8 @@ struct loaded_kernel {
 	uint64_t entry; /* physical */
 };
 
-enum loader_use { LOADER_CODE, LOADER_DATA };
-
 /* Pages below 4 GiB, kept until the kernel takes them over; 0 if there are none. */
-uint64_t loader_pages(enum loader_use use, uint64_t page_count);
+uint64_t loader_pages(EFI_MEMORY_TYPE type, uint64_t page_count);
 
 /* Puts the embedded image in its place. */
 bool loader_load_kernel(struct loaded_kernel *out);

@@ -36,7 +36,7 @@ static hpa_t find_rsdp(void)
 static struct boot_info *create_boot_info(void)
 {
 	UINTN pages = EFI_SIZE_TO_PAGES(sizeof(struct boot_info));
-	struct boot_info *bi = (void *)loader_pages(LOADER_DATA, pages);
+	struct boot_info *bi = (void *)loader_pages(EfiLoaderData, pages);
 
 	if (bi == NULL)
 		return NULL;
