@@ -31,32 +31,21 @@
 static struct acpi_info acpi;
 static struct config config;
 
-static const char *kind_name(enum boot_mem_kind kind)
-{
-	switch (kind) {
-	case BOOT_MEM_USABLE:
-		return "usable";
-	case BOOT_MEM_RESERVED:
-		return "reserved";
-	case BOOT_MEM_ACPI:
-		return "ACPI";
-	case BOOT_MEM_KERNEL:
-		return "kernel";
-	case BOOT_MEM_MODULE:
-		return "module";
-	}
-	return "unknown";
-}
-
 static void print_boot_info(const struct boot_info *bi)
 {
+	static const char *const kinds[] = {[BOOT_MEM_USABLE] = "usable",
+					    [BOOT_MEM_RESERVED] = "reserved",
+					    [BOOT_MEM_ACPI] = "ACPI",
+					    [BOOT_MEM_KERNEL] = "kernel",
+					    [BOOT_MEM_MODULE] = "module"};
+
 	log_info("booted by %s, image at %#lx, RSDP at %#lx", bi->boot_path,
 		 bi->kernel_base.raw, bi->rsdp.raw);
 	for (uint32_t i = 0; i < bi->range_count; i++) {
 		const struct boot_range *r = &bi->ranges[i];
 
 		log_info("memory [0x%012lx, 0x%012lx) %s", r->base.raw, r->base.raw + r->size,
-			 kind_name(r->kind));
+			 kinds[r->kind]);
 	}
 	for (uint32_t i = 0; i < bi->module_count; i++)
 		log_info("module %s, %lu bytes", bi->modules[i].name, bi->modules[i].size);
