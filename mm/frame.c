@@ -473,7 +473,7 @@ uint64_t frame_free_tdx(enum page_level level)
 
 	spin_lock(&lock);
 	if (level == LEVEL_4K)
-		n = free_tdx_pages + flushing * PAGES_PER_CHUNK;
+		n = free_tdx_pages + (uint64_t)flushing * PAGES_PER_CHUNK;
 	else if (level == LEVEL_2M)
 		n = free_chunks[CLASS_TDX].count + flushing;
 	for (unsigned slot = 1; level == LEVEL_1G && slot <= last_slot; slot++)
