@@ -2,6 +2,7 @@
 #include "vm/shared_mem.h"
 
 #include "core/oncpu.h"
+#include "core/panic.h"
 #include "core/string.h"
 #include "guest-abi/ghci.h"
 #include "mm/frame.h"
@@ -41,33 +42,36 @@ static bool is_writable(const void *guest)
 	return frame_owner_of(phys_of(guest)) == FRAME_SHARED;
 }
 
-/* Copies what does not leave its page, into the host or from it; 0 when it may not. */
+/* Copies what does not leave its page, from the host or, if `from` is NULL, to it; 0 if it may
+ * not. */
 static size_t copy_piece(struct shared_mem *m, uint64_t at, void *to, const void *from,
 			 size_t size)
 {
-	uint64_t room;
+	uint64_t room = 0;
 	void *guest;
 
 	spin_lock(&m->lock);
 	guest = locate(m, at, &room);
-	if (guest == NULL || (to == NULL && !is_writable(guest)))
-		size = 0;
 	size = size < room ? size : (size_t)room;
-	if (size > 0)
-		memcpy(to != NULL ? to : guest, to != NULL ? guest : from, size);
+	if (guest == NULL || (from != NULL && !is_writable(guest)))
+		size = 0;
+	else if (from != NULL)
+		memcpy(guest, from, size);
+	else
+		memcpy(to, guest, size);
 	spin_unlock(&m->lock);
 	return size;
 }
 
-/* One of `to` and `from` is NULL: that side is the guest's. */
 static bool copy(struct shared_mem *m, uint64_t at, char *to, const char *from, size_t size)
 {
 	uint64_t offset = at & ~TD_SHARED_BIT;
 
+	ASSERT((to == NULL) != (from == NULL));
 	if (offset >= TD_SHARED_BIT || size > TD_SHARED_BIT - offset)
 		return false;
 	for (size_t n, done = 0; done < size; done += n) {
-		n = copy_piece(m, at + done, to != NULL ? to + done : NULL,
+		n = copy_piece(m, at + done, from == NULL ? to + done : NULL,
 			       from != NULL ? from + done : NULL, size - done);
 		if (n == 0)
 			return false;
@@ -263,6 +267,6 @@ void shared_mem_destroy(struct shared_mem *m)
 	oncpu_each(invept_this_cpu, NULL);
 	ept_destroy(&m->ept);
 	atomic_store(&m->bytes, 0);
-	heap_free(m->doomed, SHARED_UNMAP_MAX * sizeof(*m->doomed));
+	heap_free(m->doomed);
 	m->doomed = NULL;
 }
