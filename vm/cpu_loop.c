@@ -71,9 +71,10 @@ void cpu_queue_call_bsp(void)
 
 /* Timer */
 
-static void arm(struct cpu_state *c, uint64_t tsc)
+void cpu_queue_want_timer(uint64_t tsc)
 {
 	bool irq = hw_irq_save();
+	struct cpu_state *c = mine();
 
 	if (c->armed == 0 || tsc < c->armed) {
 		c->armed = tsc;
@@ -81,8 +82,6 @@ static void arm(struct cpu_state *c, uint64_t tsc)
 	}
 	hw_irq_restore(irq);
 }
-
-void cpu_queue_want_timer(uint64_t tsc) { arm(mine(), tsc); }
 
 /* Fires what is due; returns when the next is, or 0. */
 static uint64_t run_timers(struct cpu_state *c, uint64_t now)
@@ -277,7 +276,7 @@ void cpu_loop_round(void)
 	now = hw_rdtsc();
 	timer = timer_needed(c, run_timers(c, now), now, has_poll);
 	if (timer != 0)
-		arm(c, timer);
+		cpu_queue_want_timer(timer);
 	v = pick(c);
 	if (v != NULL)
 		run(c, v);

@@ -35,11 +35,6 @@ static uint64_t pages_needed(const struct td_config *c)
 	return c->memory / PAGE_SIZE + c->memory / SIZE_2M + FIXED_PAGES;
 }
 
-static void deliver_msi(void *ctx, uint64_t address, uint32_t data)
-{
-	vm_deliver_msi(ctx, address, data);
-}
-
 static enum status check_limits(const struct td_config *c, struct vm_error *why)
 {
 	if (c->vcpus == 0 || c->vcpus > TD_MAX_VCPUS)
@@ -115,7 +110,7 @@ static void init_devices(struct vm *vm)
 	pci_root_init(&vm->pci);
 	virtio_console_init(&vm->console, TD_PCI_MMIO_BASE);
 	vm->console.virtio.mem = &vm->shared;
-	vm->console.virtio.msi = (struct msi_sink){.deliver = deliver_msi, .ctx = vm};
+	vm->console.virtio.msi = (struct msi_sink){.deliver = vm_deliver_msi, .ctx = vm};
 	vm->pci.slot[1] = &vm->console.virtio.pci;
 }
 

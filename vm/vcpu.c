@@ -140,8 +140,9 @@ void vcpu_send_ipi(struct vcpu *v, uint64_t icr)
 }
 
 /* The APIC ID is the vCPU's index; a message to nobody is lost, as on a real bus. */
-void vm_deliver_msi(struct vm *vm, uint64_t address, uint32_t data)
+void vm_deliver_msi(void *ctx, uint64_t address, uint32_t data)
 {
+	struct vm *vm = ctx;
 	uint32_t target = (uint32_t)(address >> 12) & 0xff;
 
 	if ((address & MSI_ADDRESS_MASK) != MSI_ADDRESS_BASE || target >= vm->vcpu_count)

@@ -27,8 +27,8 @@ void vcpu_halt(struct vcpu *v, bool deaf);
 /* Sends an IPI of the vCPU's ICR value to the vCPUs of its TD that it names. */
 void vcpu_send_ipi(struct vcpu *v, uint64_t icr);
 
-/* Delivers a device's MSI. */
-void vm_deliver_msi(struct vm *vm, uint64_t address, uint32_t data);
+/* Delivers a device's MSI: the msi_sink of a TD, `ctx` is its struct vm. */
+void vm_deliver_msi(void *ctx, uint64_t address, uint32_t data);
 
 /* Makes every CPU that is inside this TD leave it, and waits until each has; own CPU excepted.
  */
