@@ -18,7 +18,9 @@
 #include "vm/vm.h"
 
 /* A list of runs of memory, printed a few lines at a time. */
+struct cmd_session;
 struct cmd_listing {
+	bool (*step)(struct cmd_session *s, const struct td *td); /* false at its end */
 	char name[TD_NAME_MAX];
 	gpa_t at;            /* where it goes on */
 	unsigned lines_left; /* a longer one ends with where the rest begins */

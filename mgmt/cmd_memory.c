@@ -108,14 +108,25 @@ static struct td *begin(struct cmd_session *s, const char *name, gpa_t *at)
 	return td;
 }
 
-/* The TD of a list that goes on; NULL when it ended meanwhile. */
-static struct td *go_on(struct cmd_session *s)
+/* The next steps of a list, whose TD may have ended meanwhile. */
+static bool continue_list(struct cmd_session *s)
 {
-	struct td *td = vm_td(s->listing.name);
+	const struct td *td = vm_td(s->listing.name);
 
 	if (td == NULL)
 		cmd_print(s, "%s: '%s' ended before the list did\n", s->word, s->listing.name);
-	return td;
+	for (unsigned i = 0; i < STEPS_PER_POLL && td != NULL; i++)
+		if (!s->listing.step(s, td))
+			return false;
+	return td != NULL;
+}
+
+static void begin_list(struct cmd_session *s, gpa_t at,
+		       bool (*step)(struct cmd_session *s, const struct td *td))
+{
+	s->listing.at = at;
+	s->listing.step = step;
+	s->rest = continue_list;
 }
 
 /* Counts a line of a list and begins it, or says where the rest begins: then false. */
@@ -140,28 +151,20 @@ static bool begin_line(struct cmd_session *s, gpa_t from, gpa_t to, const char *
 
 /* ---- sept ---- */
 
-static bool small_run_line(struct cmd_session *s, const struct td_small_run *run)
+static bool sept_step(struct cmd_session *s, const struct td *td)
 {
-	if (!begin_line(s, run->from, run->to, "PAGES/4K", "REASON"))
-		return false;
-	cmd_record_number(s, "pages_4k", run->pages);
-	cmd_record_text(s, "reason", td_small_reason_text(run->reason));
-	cmd_record_end(s);
-	return true;
-}
-
-static bool continue_sept(struct cmd_session *s)
-{
-	const struct td *td = go_on(s);
 	struct td_small_run run;
 
-	for (unsigned i = 0; i < STEPS_PER_POLL && td != NULL; i++) {
-		if (s->listing.at.raw >= td_report_end(td).raw)
-			return false;
-		if (td_next_small_run(td, &s->listing.at, &run) && !small_run_line(s, &run))
-			return false;
-	}
-	return td != NULL;
+	if (s->listing.at.raw >= td_report_end(td).raw)
+		return false;
+	if (!td_next_small_run(td, &s->listing.at, &run))
+		return true;
+	if (!begin_line(s, run.from, run.to, "PAGES/4K", "REASON"))
+		return false;
+	cmd_record_number(s, "pages_4k", run.pages);
+	cmd_record_text(s, "reason", td_small_reason_text(run.reason));
+	cmd_record_end(s);
+	return true;
 }
 
 void cmd_sept(struct cmd_session *s, const char *arg)
@@ -178,33 +181,23 @@ void cmd_sept(struct cmd_session *s, const char *arg)
 	cmd_record_number(s, "private_bytes", sept_present_bytes(&td->sept));
 	cmd_record_number(s, "sept_pages", atomic_load(&td->sept.table_count));
 	cmd_record_end(s);
-	s->listing.at = gpa(align_down(at.raw, SIZE_2M));
-	s->rest = continue_sept;
+	begin_list(s, gpa(align_down(at.raw, SIZE_2M)), sept_step);
 }
 
 /* ---- gpa ---- */
 
-static bool gpa_run_line(struct cmd_session *s, const struct td_gpa_run *run)
+static bool gpa_step(struct cmd_session *s, const struct td *td)
 {
-	if (!begin_line(s, run->from, run->to, "BYTES", "KIND"))
-		return false;
-	cmd_record_number(s, "bytes", run->to.raw - run->from.raw);
-	cmd_record_text(s, "kind", run->kind == GPA_PRIVATE ? "private" : "shared");
-	cmd_record_end(s);
-	return true;
-}
-
-static bool continue_gpa(struct cmd_session *s)
-{
-	const struct td *td = go_on(s);
 	struct td_gpa_run run;
 
-	for (unsigned i = 0; i < STEPS_PER_POLL && td != NULL; i++) {
-		if (!td_next_gpa_run(td, s->listing.at, &run) || !gpa_run_line(s, &run))
-			return false;
-		s->listing.at = run.to;
-	}
-	return td != NULL;
+	if (!td_next_gpa_run(td, s->listing.at, &run) ||
+	    !begin_line(s, run.from, run.to, "BYTES", "KIND"))
+		return false;
+	cmd_record_number(s, "bytes", run.to.raw - run.from.raw);
+	cmd_record_text(s, "kind", run.kind == GPA_PRIVATE ? "private" : "shared");
+	cmd_record_end(s);
+	s->listing.at = run.to;
+	return true;
 }
 
 /* One GPA of RAM; false otherwise. */
@@ -238,6 +231,5 @@ void cmd_gpa(struct cmd_session *s, const char *arg)
 		cmd_record_number(s, "map_bytes_held", gpa_map_bytes_held(&td->map));
 		cmd_record_end(s);
 	}
-	s->listing.at = gpa(align_down(at.raw, SIZE_4K));
-	s->rest = continue_gpa;
+	begin_list(s, gpa(align_down(at.raw, SIZE_4K)), gpa_step);
 }
