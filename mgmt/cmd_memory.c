@@ -11,19 +11,16 @@
 
 /* ---- mem ---- */
 
-static void add_write_back(void *ctx, const struct vm_info *info)
-{
-	*(uint64_t *)ctx += info->write_back_bytes;
-}
-
 void cmd_mem(struct cmd_session *s, const char *arg)
 {
 	uint64_t bytes[FRAME_OWNER_COUNT];
 	uint64_t write_back = 0;
+	struct vm_info info;
 
 	(void)arg;
 	frame_account(bytes);
-	vm_each(add_write_back, &write_back);
+	for (unsigned i = 0; vm_nth(i, &info); i++)
+		write_back += info.write_back_bytes;
 	cmd_record_begin(s);
 	for (unsigned i = 0; i < FRAME_OWNER_COUNT; i++)
 		cmd_record_number(s, frame_owner_name((enum frame_owner)i), bytes[i]);
@@ -37,31 +34,16 @@ void cmd_mem(struct cmd_session *s, const char *arg)
 
 /* ---- hkid ---- */
 
-static void count_holder(void *ctx, const struct vm_info *info)
-{
-	*(unsigned *)ctx += info->hkid != 0;
-}
-
-static void holder_row(void *ctx, const struct vm_info *info)
-{
-	struct cmd_session *s = ctx;
-
-	if (info->hkid == 0)
-		return;
-	cmd_row_begin(s);
-	cmd_record_number(s, "keyid", info->hkid);
-	cmd_record_text(s, "td", info->name);
-	cmd_record_end(s);
-}
-
 void cmd_hkid(struct cmd_session *s, const char *arg)
 {
 	const struct tdx_module_info *m = tdx_module_info();
 	unsigned free_count = tdx_keyid_free_count();
 	unsigned held = 0;
+	struct vm_info info;
 
 	(void)arg;
-	vm_each(count_holder, &held);
+	for (unsigned i = 0; vm_nth(i, &info); i++)
+		held += info.hkid != 0;
 	cmd_record_begin(s);
 	cmd_record_number(s, "global_keyid", m->global_keyid);
 	cmd_record_number(s, "keyids", m->keyid_count);
@@ -69,7 +51,14 @@ void cmd_hkid(struct cmd_session *s, const char *arg)
 	cmd_record_number(s, "keyids_of_tds", held);
 	cmd_record_number(s, "keyids_lost", m->keyid_count - free_count - held);
 	cmd_record_end(s);
-	vm_each(holder_row, s);
+	for (unsigned i = 0; vm_nth(i, &info); i++) {
+		if (info.hkid == 0)
+			continue;
+		cmd_row_begin(s);
+		cmd_record_number(s, "keyid", info.hkid);
+		cmd_record_text(s, "td", info.name);
+		cmd_record_end(s);
+	}
 }
 
 /* ---- GPAs ---- */

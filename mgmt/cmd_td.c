@@ -160,24 +160,21 @@ static void list_row(struct cmd_session *s, const char *state, const struct vm_i
 	cmd_record_end(s);
 }
 
-static void list_td(void *ctx, const struct vm_info *info)
-{
-	char state[16];
-
-	state_text(info, state, sizeof(state));
-	list_row(ctx, state, info);
-}
-
 void cmd_list(struct cmd_session *s, const char *arg)
 {
+	struct vm_info info;
+	char state[16];
+
 	(void)arg;
 	if (!s->json)
 		cmd_print(s, "%-16s %-16s %12s %12s %12s %12s %s\n", "NAME", "STATE", "VCPUS",
 			  "MEMORY/MIB", "KEYID", "EXITS", "REASON");
-	vm_each(list_td, s);
+	for (unsigned i = 0; vm_nth(i, &info); i++) {
+		state_text(&info, state, sizeof(state));
+		list_row(s, state, &info);
+	}
 	for (unsigned i = 0; i < s->config->td_count; i++) {
 		const struct td_config *config = &s->config->tds[i];
-		struct vm_info info;
 
 		if (vm_get(config->name, &info) == STATUS_OK)
 			continue;
@@ -238,25 +235,21 @@ void cmd_exits(struct cmd_session *s, const char *arg)
 		exits_row(s, "total", info.exits);
 }
 
-static void vcpu_row(void *ctx, const struct vcpu_info *info)
-{
-	struct cmd_session *s = ctx;
-
-	cmd_row_begin(s);
-	cmd_record_number(s, "vcpu", info->index);
-	cmd_record_number(s, "cpu", info->cpu);
-	cmd_record_number(s, "exits", info->exits);
-	cmd_record_text(s, "state", info->state);
-	cmd_record_end(s);
-}
-
 void cmd_vcpu_list(struct cmd_session *s, const char *arg)
 {
+	struct vcpu_info vcpu;
 	struct vm_info info;
 
 	if (!cmd_get_existing(s, arg, &info))
 		return;
 	if (!s->json)
 		cmd_print(s, "%12s %12s %12s %s\n", "VCPU", "CPU", "EXITS", "STATE");
-	vm_vcpus_each(arg, vcpu_row, s);
+	for (unsigned i = 0; vm_vcpu(arg, i, &vcpu); i++) {
+		cmd_row_begin(s);
+		cmd_record_number(s, "vcpu", i);
+		cmd_record_number(s, "cpu", vcpu.cpu);
+		cmd_record_number(s, "exits", vcpu.exits);
+		cmd_record_text(s, "state", vcpu.state);
+		cmd_record_end(s);
+	}
 }

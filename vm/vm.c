@@ -230,14 +230,15 @@ static void snapshot(struct vm *vm, struct vm_info *info)
 	fill_memory(vm, info);
 }
 
-void vm_each(void (*emit)(void *ctx, const struct vm_info *info), void *ctx)
+bool vm_nth(unsigned place, struct vm_info *out)
 {
-	for (struct vm *vm = registry_first(); vm != NULL; vm = vm->next) {
-		struct vm_info info;
+	struct vm *vm = registry_first();
 
-		snapshot(vm, &info);
-		emit(ctx, &info);
-	}
+	while (vm != NULL && place-- > 0)
+		vm = vm->next;
+	if (vm != NULL)
+		snapshot(vm, out);
+	return vm != NULL;
 }
 
 enum status vm_get(const char *name, struct vm_info *out)
@@ -265,20 +266,18 @@ static const char *run_name(enum vcpu_run run)
 	return "?";
 }
 
-void vm_vcpus_each(const char *name, void (*emit)(void *ctx, const struct vcpu_info *info),
-		   void *ctx)
+bool vm_vcpu(const char *name, unsigned index, struct vcpu_info *out)
 {
 	const struct vm *vm = registry_find(name);
+	const struct vcpu *v;
 
-	for (unsigned i = 0; vm != NULL && i < vm->vcpu_count; i++) {
-		struct vcpu *v = vm->vcpus[i];
-		struct vcpu_info info = {
-			.index = i,
-			.cpu = v->cpu,
-			.state = run_name((enum vcpu_run)atomic_load(&v->run)),
-			.exits = atomic_load(&v->td.exits),
-		};
-
-		emit(ctx, &info);
-	}
+	if (vm == NULL || index >= vm->vcpu_count)
+		return false;
+	v = vm->vcpus[index];
+	*out = (struct vcpu_info){
+		.cpu = v->cpu,
+		.state = run_name((enum vcpu_run)atomic_load(&v->run)),
+		.exits = atomic_load(&v->td.exits),
+	};
+	return true;
 }

@@ -70,18 +70,17 @@ struct vm_info {
 	uint64_t create_seamcalls; /* from td_create to the end of vm_create */
 };
 
-/* Calls `emit` for each TD in order of creation. */
-void vm_each(void (*emit)(void *ctx, const struct vm_info *info), void *ctx);
+/* The TD of that place in order of creation; false when there are not so many. */
+bool vm_nth(unsigned place, struct vm_info *out);
 MUST_CHECK enum status vm_get(const char *name, struct vm_info *out);
 
 /* A TD's vCPUs: "runnable", "halted", "deaf" (HLT with interrupts off) or "stopped". */
 struct vcpu_info {
-	unsigned index, cpu;
+	unsigned cpu;
 	const char *state;
 	uint64_t exits;
 };
-void vm_vcpus_each(const char *name, void (*emit)(void *ctx, const struct vcpu_info *info),
-		   void *ctx);
+bool vm_vcpu(const char *name, unsigned index, struct vcpu_info *out); /* false: no such one */
 
 /* The mechanism of a TD (tdx/td_report.h), until the caller returns to the loop; NULL when
  * there is no such TD, or its teardown has begun. */

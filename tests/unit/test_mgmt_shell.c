@@ -113,12 +113,14 @@ PRETENDED(void, vm_finish_reclaim, void)
 	td_count = kept;
 }
 
-PRETENDED(void, vm_vcpus_each, const char *name,
-	  void (*emit)(void *ctx, const struct vcpu_info *info), void *ctx)
+PRETENDED(bool, vm_vcpu, const char *name, unsigned index, struct vcpu_info *out)
 {
+	static const struct vcpu_info vcpus[] = {{3, "runnable", 1234}, {2, "halted", 5}};
+
 	(void)name;
-	emit(ctx, &(struct vcpu_info){0, 3, "runnable", 1234});
-	emit(ctx, &(struct vcpu_info){1, 2, "halted", 5});
+	if (index < 2)
+		*out = vcpus[index];
+	return index < 2;
 }
 
 /* The mechanism of every TD that lives, for that many more calls. */
@@ -147,10 +149,11 @@ PRETENDED(_Noreturn void, power_end, enum power_action action, uint8_t code)
 	longjmp(machine_end, 1);
 }
 
-PRETENDED(void, vm_each, void (*emit)(void *ctx, const struct vm_info *info), void *ctx)
+PRETENDED(bool, vm_nth, unsigned place, struct vm_info *out)
 {
-	for (unsigned i = 0; i < td_count; i++)
-		emit(ctx, &tds[i]);
+	if (place < td_count)
+		*out = tds[place];
+	return place < td_count;
 }
 
 PRETENDED(enum status, vm_get, const char *name, struct vm_info *out)

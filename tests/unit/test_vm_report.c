@@ -5,43 +5,33 @@
 #include "tests/unit/test.h"
 #include "tests/unit/vm_guest.h"
 
-static struct vcpu_info seen[8];
-static unsigned seen_count;
-
-static void see(void *ctx, const struct vcpu_info *info)
+static struct vcpu_info info_of_vcpu(unsigned i)
 {
-	(void)ctx;
-	seen[seen_count++] = *info;
-}
+	struct vcpu_info info = {.state = ""};
 
-static const char *state_of_vcpu(unsigned i)
-{
-	seen_count = 0;
-	vm_vcpus_each("web", see, NULL);
-	EXPECT_TRUE(i < seen_count);
-	EXPECT_EQ(seen[i].index, i);
-	return seen[i].state;
+	EXPECT_TRUE(vm_vcpu("web", i, &info));
+	return info;
 }
 
 TEST(vm_report_tells_each_vcpus_state_and_exits)
 {
 	static struct guest_step steps[] = {{.r11 = EXIT_HLT}};
 	struct vm_error why = {""};
+	struct vcpu_info info;
 
 	guest_machine();
 	guest_create(steps, 1);
-	EXPECT_STR_EQ(state_of_vcpu(0), "stopped");
-	EXPECT_EQ(seen[0].exits, 0);
+	EXPECT_STR_EQ(info_of_vcpu(0).state, "stopped");
+	EXPECT_EQ(info_of_vcpu(0).exits, 0);
 	EXPECT_EQ(vm_start("web", &why), STATUS_OK);
-	EXPECT_STR_EQ(state_of_vcpu(0), "runnable");
-	EXPECT_TRUE(seen[0].cpu != seen[1].cpu);
+	EXPECT_STR_EQ(info_of_vcpu(0).state, "runnable");
+	EXPECT_TRUE(info_of_vcpu(0).cpu != info_of_vcpu(1).cpu);
 	guest_rounds(4);
-	EXPECT_STR_EQ(state_of_vcpu(0), "halted");
-	EXPECT_STR_EQ(state_of_vcpu(1), "runnable");
-	EXPECT_TRUE(seen[0].exits > 0);
-	seen_count = 0;
-	vm_vcpus_each("nobody", see, NULL);
-	EXPECT_EQ(seen_count, 0);
+	EXPECT_STR_EQ(info_of_vcpu(0).state, "halted");
+	EXPECT_STR_EQ(info_of_vcpu(1).state, "runnable");
+	EXPECT_TRUE(info_of_vcpu(0).exits > 0);
+	EXPECT_TRUE(!vm_vcpu("web", 2, &info));
+	EXPECT_TRUE(!vm_vcpu("nobody", 0, &info));
 }
 
 TEST(vm_report_gives_a_tds_mechanism_until_its_teardown_begins)

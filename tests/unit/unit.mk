@@ -9,8 +9,8 @@ UNIT_TSAN_SRC := tests/unit/main.c tests/unit/vm_guest.c $(UNIT_THREADED) \
 UNIT_TSAN_OBJ := $(UNIT_TSAN_SRC:%=$(B)/tsan/%.o) $(B)/tsan/random/model.o
 
 # The shell above TDs that its test pretends: there the linker binds these names to the test's.
-UNIT_SHELL_WRAP := vm_create vm_start vm_destroy vm_finish_reclaim vm_shutdown_all vm_each vm_get \
-                   vm_vcpus_each vm_td vm_console_attach vm_console_input tdx_module_info \
+UNIT_SHELL_WRAP := vm_create vm_start vm_destroy vm_finish_reclaim vm_shutdown_all vm_nth vm_get \
+                   vm_vcpu vm_td vm_console_attach vm_console_input tdx_module_info \
                    tdx_check_each tdx_keyid_free_count tdx_seamcall_count tdx_module_stop \
                    power_end cpu_loop_set_poll
 UNIT_SHELL_OBJ  := $(filter-out $(B)/host/tests/unit/test_%,$(UNIT_OBJ)) \
