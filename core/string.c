@@ -20,17 +20,33 @@ static unsigned digit_value(char c)
 	return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 99;
 }
 
-bool string_to_number(const char *at, size_t length, unsigned base, uint64_t max, uint64_t *out)
+bool string_to_number(const char *s, unsigned base, uint64_t max, uint64_t *out)
 {
 	uint64_t value = 0;
 
-	for (size_t i = 0; i < length; i++) {
-		unsigned digit = digit_value(at[i]);
+	if (*s == '\0')
+		return false;
+	for (; *s != '\0'; s++) {
+		unsigned digit = digit_value(*s);
 
 		if (digit >= base || digit > max || value > (max - digit) / base)
 			return false;
 		value = value * base + digit;
 	}
 	*out = value;
-	return length > 0;
+	return true;
+}
+
+char *string_next_word(char **list, const char *separators)
+{
+	char *word = *list;
+
+	while (*word != '\0' && strchr(separators, *word) != NULL)
+		word++;
+	*list = word;
+	while (**list != '\0' && strchr(separators, **list) == NULL)
+		++*list;
+	if (**list != '\0')
+		*(*list)++ = '\0';
+	return *word != '\0' ? word : NULL;
 }

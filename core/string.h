@@ -18,6 +18,8 @@ char *strchr(const char *s, int c);
 /* Copies at most size-1 characters and terminates; false if it had to cut. */
 bool string_copy(char *dst, size_t size, const char *src);
 
-/* The number that all `length` characters make, in base 10 or 16, at most `max`; else false. */
-bool string_to_number(const char *at, size_t length, unsigned base, uint64_t max,
-		      uint64_t *out);
+/* The number that the whole text makes, in base 10 or 16, at most `max`; else false. */
+bool string_to_number(const char *s, unsigned base, uint64_t max, uint64_t *out);
+
+/* Cuts the next word off *list, where any of `separators` divide words; NULL at its end. */
+char *string_next_word(char **list, const char *separators);

@@ -172,21 +172,6 @@ void cmd_hex(char text[CMD_HEX_MAX], const uint8_t *bytes, size_t size)
 
 /* ---- Lines ---- */
 
-/* Cuts the next word off *line; NULL at its end. */
-static char *next_word(char **line)
-{
-	char *word;
-
-	while (**line == ' ' || **line == '\t')
-		++*line;
-	word = *line;
-	while (**line != '\0' && **line != ' ' && **line != '\t')
-		++*line;
-	if (**line != '\0')
-		*(*line)++ = '\0';
-	return *word != '\0' ? word : NULL;
-}
-
 static void print_unknown(struct cmd_session *s, const char *word)
 {
 	cmd_print(s, "%.40s: unknown command, expected one of:", word);
@@ -216,7 +201,7 @@ void cmd_execute(struct cmd_session *s, char *line)
 {
 	const struct cmd *c;
 	const char *args[2] = {NULL, NULL};
-	const char *word = next_word(&line);
+	const char *word = string_next_word(&line, " \t");
 	unsigned count = 0;
 
 	if (word == NULL)
@@ -228,7 +213,8 @@ void cmd_execute(struct cmd_session *s, char *line)
 	}
 	s->word = c->name;
 	s->json = false;
-	for (word = next_word(&line); word != NULL; word = next_word(&line)) {
+	for (word = string_next_word(&line, " \t"); word != NULL;
+	     word = string_next_word(&line, " \t")) {
 		if (c->has_json && strcmp(word, "-j") == 0)
 			s->json = true;
 		else if (count++ < 2)

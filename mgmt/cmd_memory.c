@@ -68,7 +68,7 @@ static bool parse_gpa(const char *text, gpa_t *out)
 {
 	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
 		text += 2;
-	return string_to_number(text, strlen(text), 16, UINT64_MAX, &out->raw);
+	return string_to_number(text, 16, UINT64_MAX, &out->raw);
 }
 
 /*

@@ -17,16 +17,17 @@
 #define MESSAGE_MAX  256
 #define FOUND_MAX    40
 
-/* Part of the text, not terminated. */
-struct span {
-	const char *at;
-	size_t length;
-};
+/* A line with its NUL. */
+#define LINE_SIZE 4096
+
+#define UNPRINTABLE     '\x7f' /* in place of NUL */
+#define LIST_SEPARATORS " \t,"
 
 enum section { SECTION_NONE, SECTION_REDOUBT, SECTION_TD, SECTION_SKIP };
 
 struct parser {
-	struct span rest;
+	const char *rest, *end; /* of the text */
+	char text[LINE_SIZE];   /* of this line */
 	unsigned line;
 	struct config *out;
 	config_error_fn on_error;
@@ -35,7 +36,7 @@ struct parser {
 	struct td_config *td; /* of SECTION_TD */
 	unsigned seen;        /* keys of this section, bits by index */
 	bool had_redoubt;
-	struct span autostart; /* its names are looked up when all sections are known */
+	char autostart[LINE_SIZE]; /* its names are looked up when all sections are known */
 	unsigned autostart_line;
 };
 
@@ -43,92 +44,49 @@ struct parser {
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-static bool is_name_char(char c)
+static char *trim(char *s)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-	       c == '_' || c == '.';
-}
+	char *end = s + strlen(s);
 
-static struct span span_of(const char *s) { return (struct span){s, strlen(s)}; }
-
-static struct span skip(struct span s, size_t n)
-{
-	return (struct span){s.at + n, s.length - n};
-}
-
-static struct span trim(struct span s)
-{
-	while (s.length > 0 && is_blank(s.at[0]))
-		s = skip(s, 1);
-	while (s.length > 0 && is_blank(s.at[s.length - 1]))
-		s.length--;
+	while (end > s && is_blank(end[-1]))
+		*--end = '\0';
+	while (is_blank(*s))
+		s++;
 	return s;
 }
 
-static bool span_equal(struct span a, struct span b)
+/* Ends `s` at the separator; what follows it, or NULL without one. */
+static char *cut(char *s, char separator)
 {
-	return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+	char *at = strchr(s, separator);
+
+	if (at != NULL)
+		*at++ = '\0';
+	return at;
 }
 
-static bool span_is(struct span s, const char *text) { return span_equal(s, span_of(text)); }
-
-/* Up to the first `separator` (all of it if there is none); *rest is what follows. */
-static struct span cut(struct span s, char separator, struct span *rest)
+/* All of `s` or nothing. */
+static bool copy_text(char *dst, size_t size, const char *s)
 {
-	size_t n = 0;
-
-	while (n < s.length && s.at[n] != separator)
-		n++;
-	*rest = skip(s, n < s.length ? n + 1 : n);
-	return (struct span){s.at, n};
-}
-
-/* The next word of a list separated by blanks and commas; empty at its end. */
-static struct span next_word(struct span *list)
-{
-	struct span word;
-
-	while (list->length > 0 && (is_blank(list->at[0]) || list->at[0] == ','))
-		*list = skip(*list, 1);
-	word = (struct span){list->at, 0};
-	while (word.length < list->length && !is_blank(list->at[word.length]) &&
-	       list->at[word.length] != ',')
-		word.length++;
-	*list = skip(*list, word.length);
-	return word;
-}
-
-static bool span_copy(struct span s, char *dst, size_t size)
-{
-	if (s.length >= size)
-		return false;
-	memcpy(dst, s.at, s.length);
-	dst[s.length] = '\0';
-	return true;
-}
-
-static bool number_of(struct span s, unsigned base, uint64_t max, uint64_t *out)
-{
-	return string_to_number(s.at, s.length, base, max, out);
+	return strlen(s) < size && string_copy(dst, size, s);
 }
 
 /* ---- Messages ---- */
 
-/* The text for a message: printable, and cut when long. */
-static void quote(char text[FOUND_MAX + 4], struct span s)
+/* The text for a message: printable, and cut when long. A text that was quoted stays as it is.
+ */
+static void quote(char text[FOUND_MAX + 4], const char *s)
 {
-	size_t n = s.length < FOUND_MAX ? s.length : FOUND_MAX;
+	size_t n = 0;
 
-	for (size_t i = 0; i < n; i++)
-		text[i] = s.at[i] >= ' ' && s.at[i] <= '~' ? s.at[i] : '?';
-	(void)string_copy(text + n, 4, s.length > FOUND_MAX ? "..." : "");
+	for (; n < FOUND_MAX && s[n] != '\0'; n++)
+		text[n] = s[n] >= ' ' && s[n] <= '~' ? s[n] : '?';
+	(void)string_copy(text + n, 4, s[n] != '\0' ? "..." : "");
 }
 
 /* "redoubt.cfg:LINE: WHAT: expected EXPECTED, found 'FOUND'" */
-static void mistake(struct parser *p, unsigned line, struct span what, const char *expected,
-		    struct span found)
+static void mistake(struct parser *p, unsigned line, const char *what, const char *expected,
+		    const char *found)
 {
 	char message[MESSAGE_MAX], what_text[FOUND_MAX + 4], found_text[FOUND_MAX + 4];
 
@@ -148,49 +106,44 @@ static void mistake(struct parser *p, unsigned line, struct span what, const cha
 /* ---- Values: each setter takes all or nothing ---- */
 
 /* Place of `v` in a list that NULL ends, or -1. */
-static int index_of(struct span v, const char *const words[])
+static int index_of(const char *v, const char *const words[])
 {
 	for (int i = 0; words[i] != NULL; i++)
-		if (span_is(v, words[i]))
+		if (strcmp(v, words[i]) == 0)
 			return i;
 	return -1;
 }
 
-static bool port_of(struct span v, uint64_t *port)
+static bool port_of(const char *v, uint64_t *port)
 {
 	static const char *const names[] = {"com1", "com2", NULL};
 	static const uint16_t ports[] = {0x3f8, 0x2f8};
 	int i = index_of(v, names);
 
-	if (i >= 0) {
+	if (i >= 0)
 		*port = ports[i];
-		return true;
-	}
-	if (v.length < 3 || memcmp(v.at, "0x", 2) != 0)
-		return false;
-	return number_of(skip(v, 2), 16, MAX_PORT, port) && *port != 0;
+	return i >= 0 || (strncmp(v, "0x", 2) == 0 &&
+			  string_to_number(v + 2, 16, MAX_PORT, port) && *port != 0);
 }
 
 /* `field` is the whole struct config. */
-static bool set_console(void *field, struct span v)
+static bool set_console(void *field, char *v)
 {
 	struct config *config = field;
-	struct span baud_text;
-	struct span port_text = trim(cut(v, ',', &baud_text));
-	bool has_baud = baud_text.at != port_text.at + port_text.length;
+	char *baud_text = cut(v, ',');
 	uint64_t port, baud = config->console_baud;
 
-	if (!port_of(port_text, &port))
+	if (!port_of(trim(v), &port))
 		return false;
-	if (has_baud &&
-	    (!number_of(trim(baud_text), 10, MAX_BAUD, &baud) || baud == 0 || MAX_BAUD % baud))
+	if (baud_text != NULL && (!string_to_number(trim(baud_text), 10, MAX_BAUD, &baud) ||
+				  baud == 0 || MAX_BAUD % baud != 0))
 		return false;
 	config->console_port = (uint16_t)port;
 	config->console_baud = (uint32_t)baud;
 	return true;
 }
 
-static bool set_log(void *field, struct span v)
+static bool set_log(void *field, char *v)
 {
 	static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 	int i = index_of(v, levels);
@@ -200,7 +153,7 @@ static bool set_log(void *field, struct span v)
 	return i >= 0;
 }
 
-static bool set_power_action(void *field, struct span v)
+static bool set_power_action(void *field, char *v)
 {
 	static const char *const actions[] = {"poweroff", "reboot", "port 0xf4", "halt", NULL};
 	int i = index_of(v, actions);
@@ -210,38 +163,37 @@ static bool set_power_action(void *field, struct span v)
 	return i >= 0;
 }
 
-static bool set_file(void *field, struct span v)
+static bool set_file(void *field, char *v)
 {
-	for (size_t i = 0; i < v.length; i++)
-		if (is_blank(v.at[i]))
+	for (const char *c = v; *c != '\0'; c++)
+		if (is_blank(*c))
 			return false;
-	return span_copy(v, field, BOOT_NAME_MAX);
+	return copy_text(field, BOOT_NAME_MAX, v);
 }
 
-static bool set_cmdline(void *field, struct span v)
-{
-	return span_copy(v, field, TD_CMDLINE_MAX);
-}
+static bool set_cmdline(void *field, char *v) { return copy_text(field, TD_CMDLINE_MAX, v); }
 
-static bool set_vcpus(void *field, struct span v)
+static bool set_vcpus(void *field, char *v)
 {
 	uint64_t n;
 
-	if (!number_of(v, 10, MAX_VCPUS, &n) || n == 0)
+	if (!string_to_number(v, 10, MAX_VCPUS, &n) || n == 0)
 		return false;
 	*(uint32_t *)field = (uint32_t)n;
 	return true;
 }
 
-static bool set_memory(void *field, struct span v)
+static bool set_memory(void *field, char *v)
 {
 	static const char units[] = "KMG";
-	const char *unit = strchr(units, v.at[v.length - 1]);
+	char *last = v + strlen(v) - 1;
+	const char *unit = strchr(units, *last);
 	unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
 	uint64_t n;
 
-	v.length -= unit != NULL;
-	if (!number_of(v, 10, MAX_MEMORY >> shift, &n))
+	if (unit != NULL)
+		*last = '\0';
+	if (!string_to_number(v, 10, MAX_MEMORY >> shift, &n))
 		return false;
 	n <<= shift;
 	if (n < MIN_MEMORY || n % SIZE_2M != 0)
@@ -250,24 +202,24 @@ static bool set_memory(void *field, struct span v)
 	return true;
 }
 
-static bool set_attributes(void *field, struct span v)
+static bool set_attributes(void *field, char *v)
 {
 	static const char *const words[] = {"none", "sept-ve-disable", "debug",
 					    "pks",  "perfmon",         NULL};
 	static const uint64_t bits[] = {0, TD_ATTR_SEPT_VE_DISABLE, TD_ATTR_DEBUG, TD_ATTR_PKS,
 					TD_ATTR_PERFMON};
-	struct span word = next_word(&v);
+	const char *word = string_next_word(&v, LIST_SEPARATORS);
 	uint64_t attributes = 0;
 	int i;
 
 	do {
-		i = index_of(word, words);
+		i = word != NULL ? index_of(word, words) : -1;
 		/* `none` stands alone. */
-		if (i < 0 || (i == 0 && (attributes != 0 || v.length > 0)))
+		if (i < 0 || (i == 0 && (attributes != 0 || *v != '\0')))
 			return false;
 		attributes |= bits[i];
-		word = next_word(&v);
-	} while (word.length > 0);
+		word = string_next_word(&v, LIST_SEPARATORS);
+	} while (word != NULL);
 	*(uint64_t *)field = attributes;
 	return true;
 }
@@ -284,7 +236,7 @@ static bool set_attributes(void *field, struct span v)
 static const struct key {
 	const char *name;
 	const char *expected;
-	bool (*set)(void *field, struct span v); /* NULL: check_autostart() does it */
+	bool (*set)(void *field, char *v); /* NULL: check_autostart() does it */
 	size_t field;
 	bool may_be_empty;
 } keys[] = {
@@ -309,45 +261,46 @@ static const struct key {
 #define KEY_COUNT    ((unsigned)(sizeof(keys) / sizeof(keys[0])))
 #define FIRST_TD_KEY 5U
 
-static bool set_value(struct parser *p, const struct key *key, struct span value)
+static bool set_value(struct parser *p, const struct key *key, char *value)
 {
 	char *section = p->section == SECTION_TD ? (void *)p->td : (void *)p->out;
 
-	if (value.length == 0 && !key->may_be_empty)
+	if (*value == '\0' && !key->may_be_empty)
 		return false;
 	if (key->set != NULL)
 		return key->set(section + key->field, value);
-	p->autostart = value;
 	p->autostart_line = p->line;
-	return true;
+	return copy_text(p->autostart, sizeof(p->autostart), value);
 }
 
-static void set_key(struct parser *p, struct span name, struct span value)
+static void set_key(struct parser *p, const char *name, char *value)
 {
 	bool in_td = p->section == SECTION_TD;
 	unsigned end = in_td ? KEY_COUNT : FIRST_TD_KEY;
 	unsigned i = in_td ? FIRST_TD_KEY : 0;
+	char found[FOUND_MAX + 4];
 
-	while (i < end && !span_is(name, keys[i].name))
+	quote(found, value); /* before a setter cuts it in pieces */
+	while (i < end && strcmp(name, keys[i].name) != 0)
 		i++;
 	if (i == end)
-		mistake(p, p->line, span_of(in_td ? "key of [td]" : "key of [redoubt]"),
+		mistake(p, p->line, in_td ? "key of [td]" : "key of [redoubt]",
 			in_td ? "kernel, initrd, cmdline, vcpus, memory or attributes"
 			      : "console, log, autostart, on-exit or panic",
 			name);
 	else if (p->seen & 1U << i)
-		mistake(p, p->line, name, "the key once in its section", value);
+		mistake(p, p->line, name, "the key once in its section", found);
 	else if (!set_value(p, &keys[i], value))
-		mistake(p, p->line, name, keys[i].expected, value);
+		mistake(p, p->line, name, keys[i].expected, found);
 	p->seen |= i < end ? 1U << i : 0;
 }
 
 /* ---- Sections ---- */
 
-static struct td_config *find_td(struct config *c, struct span name)
+static struct td_config *find_td(struct config *c, const char *name)
 {
 	for (unsigned i = 0; i < c->td_count; i++)
-		if (span_is(name, c->tds[i].name))
+		if (strcmp(name, c->tds[i].name) == 0)
 			return &c->tds[i];
 	return NULL;
 }
@@ -356,21 +309,28 @@ static void end_section(struct parser *p)
 {
 	if (p->section == SECTION_TD && p->td->kernel[0] == '\0' &&
 	    !(p->seen & 1U << FIRST_TD_KEY))
-		mistake(p, p->td->line, span_of(p->td->name),
-			"a line kernel = FILE in this [td] section", span_of("none"));
+		mistake(p, p->td->line, p->td->name,
+			"a line kernel = FILE in this [td] section", "none");
 	p->section = SECTION_SKIP;
 	p->td = NULL;
 }
 
-static bool is_td_name(struct span name)
+static bool is_name_char(char c)
 {
-	for (size_t i = 0; i < name.length; i++)
-		if (!is_name_char(name.at[i]))
-			return false;
-	return name.length > 0 && name.length < TD_NAME_MAX;
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '-' || c == '_' || c == '.';
 }
 
-static void begin_td(struct parser *p, struct span name)
+static bool is_td_name(const char *name)
+{
+	size_t n = 0;
+
+	while (is_name_char(name[n]))
+		n++;
+	return name[n] == '\0' && n > 0 && n < TD_NAME_MAX;
+}
+
+static void begin_td(struct parser *p, const char *name)
 {
 	const char *expected = NULL;
 	struct td_config *td;
@@ -382,7 +342,7 @@ static void begin_td(struct parser *p, struct span name)
 	else if (p->out->td_count == CONFIG_MAX_TDS)
 		expected = "at most 16 TDs";
 	if (expected != NULL) {
-		mistake(p, p->line, span_of("[td NAME]"), expected, name);
+		mistake(p, p->line, "[td NAME]", expected, name);
 		return;
 	}
 	td = &p->out->tds[p->out->td_count++];
@@ -392,125 +352,133 @@ static void begin_td(struct parser *p, struct span name)
 		.attributes = TD_ATTR_SEPT_VE_DISABLE,
 		.line = p->line,
 	};
-	(void)span_copy(name, td->name, sizeof(td->name));
+	(void)string_copy(td->name, sizeof(td->name), name);
 	p->td = td;
 	p->seen &= (1U << FIRST_TD_KEY) - 1;
 	p->section = SECTION_TD;
 }
 
-static void begin_section(struct parser *p, struct span line)
+static void begin_section(struct parser *p, char *line)
 {
-	struct span inner = {line.at, 0};
+	char *last = line + strlen(line) - 1;
+	char *inner = last + 1;
+	char found[FOUND_MAX + 4];
 
+	quote(found, line);
 	end_section(p);
-	if (line.at[line.length - 1] == ']')
-		inner = trim((struct span){line.at + 1, line.length - 2});
-	if (span_is(inner, "redoubt")) {
+	if (*last == ']') {
+		*last = '\0';
+		inner = trim(line + 1);
+	}
+	if (strcmp(inner, "redoubt") == 0) {
 		if (p->had_redoubt)
-			mistake(p, p->line, span_of("section"), "[redoubt] once", line);
+			mistake(p, p->line, "section", "[redoubt] once", found);
 		p->had_redoubt = true;
 		p->section = SECTION_REDOUBT;
-	} else if (inner.length > 2 && memcmp(inner.at, "td", 2) == 0 &&
-		   is_blank(inner.at[2])) {
-		begin_td(p, trim(skip(inner, 2)));
+	} else if (strncmp(inner, "td", 2) == 0 && is_blank(inner[2])) {
+		begin_td(p, trim(inner + 2));
 	} else {
-		mistake(p, p->line, span_of("section"), "[redoubt] or [td NAME]", line);
+		mistake(p, p->line, "section", "[redoubt] or [td NAME]", found);
 	}
 }
 
 /* ---- Lines ---- */
 
 /* `;` or `#` at the start or after a blank, outside double quotes, begins a comment. */
-static struct span strip_comment(struct span s)
+static void strip_comment(char *line)
 {
 	bool quoted = false;
 
-	for (size_t i = 0; i < s.length; i++) {
-		if (s.at[i] == '"')
+	for (char *c = line; *c != '\0'; c++) {
+		if (*c == '"')
 			quoted = !quoted;
-		if ((s.at[i] == ';' || s.at[i] == '#') && !quoted &&
-		    (i == 0 || is_blank(s.at[i - 1])))
-			return (struct span){s.at, i};
+		if ((*c == ';' || *c == '#') && !quoted && (c == line || is_blank(c[-1]))) {
+			*c = '\0';
+			return;
+		}
 	}
-	return s;
 }
 
-/* The next line without its end, comment and blanks around; false at the end of the text. */
-static bool next_line(struct span *rest, struct span *line)
+/* Copies the next line without its end; false at the end of the text. */
+static bool next_line(struct parser *p)
 {
-	if (rest->length == 0)
+	size_t n = 0;
+
+	if (p->rest == p->end)
 		return false;
-	*line = cut(*rest, '\n', rest);
-	if (line->length > 0 && line->at[line->length - 1] == '\r')
-		line->length--;
-	*line = trim(strip_comment(*line));
+	for (; p->rest < p->end && *p->rest != '\n'; p->rest++)
+		if (n < LINE_SIZE - 1)
+			p->text[n++] = *p->rest != '\0' ? *p->rest : UNPRINTABLE;
+	p->rest += p->rest < p->end;
+	n -= n > 0 && p->text[n - 1] == '\r';
+	p->text[n] = '\0';
+	p->line++;
 	return true;
 }
 
-static struct span skip_byte_order_mark(struct span text)
+static bool is_plain_text(const char *s)
 {
-	if (text.length >= 3 && memcmp(text.at, "\xef\xbb\xbf", 3) == 0)
-		return skip(text, 3);
-	return text;
+	while ((*s >= ' ' && *s <= '~') || *s == '\t')
+		s++;
+	return *s == '\0';
 }
 
-static bool is_plain_text(struct span s)
-{
-	for (size_t i = 0; i < s.length; i++)
-		if ((s.at[i] < ' ' || s.at[i] > '~') && s.at[i] != '\t')
-			return false;
-	return true;
-}
-
-static bool quotes_match(struct span s)
+static bool quotes_match(const char *s)
 {
 	bool quoted = false;
 
-	for (size_t i = 0; i < s.length; i++)
-		quoted ^= s.at[i] == '"';
+	for (; *s != '\0'; s++)
+		quoted ^= *s == '"';
 	return !quoted;
 }
 
-static void parse_line(struct parser *p, struct span line)
+static void parse_assignment(struct parser *p, char *line)
 {
-	struct span key, value;
+	char found[FOUND_MAX + 4];
+	char *value;
 
-	if (line.length == 0)
-		return;
-	if (!is_plain_text(line)) {
-		mistake(p, p->line, span_of("line"), "printable ASCII", line);
-		return;
-	}
-	if (line.at[0] == '[') {
-		begin_section(p, line);
+	quote(found, line);
+	if (*line == '=' || strchr(line, '=') == NULL) {
+		mistake(p, p->line, "line", "KEY = VALUE or [SECTION]", line);
 		return;
 	}
-	if (p->section == SECTION_SKIP)
-		return;
-	key = trim(cut(line, '=', &value));
-	value = trim(value);
-	if (key.length == line.length || key.length == 0)
-		mistake(p, p->line, span_of("line"), "KEY = VALUE or [SECTION]", line);
-	else if (p->section == SECTION_NONE)
-		mistake(p, p->line, key, "[redoubt] or [td NAME] before the first key", line);
+	value = trim(cut(line, '='));
+	line = trim(line);
+	if (p->section == SECTION_NONE)
+		mistake(p, p->line, line, "[redoubt] or [td NAME] before the first key", found);
 	else if (!quotes_match(value))
-		mistake(p, p->line, key, "a closing double quote", value);
+		mistake(p, p->line, line, "a closing double quote", value);
 	else
-		set_key(p, key, value);
+		set_key(p, line, value);
+}
+
+static void parse_line(struct parser *p)
+{
+	bool is_whole = strlen(p->text) < LINE_SIZE - 1;
+	char *line;
+
+	strip_comment(p->text);
+	line = trim(p->text);
+	if (!is_plain_text(line) || !is_whole)
+		mistake(p, p->line, "line",
+			is_whole ? "printable ASCII" : "at most 4094 characters", line);
+	else if (*line == '[')
+		begin_section(p, line);
+	else if (*line != '\0' && p->section != SECTION_SKIP)
+		parse_assignment(p, line);
 }
 
 static void check_autostart(struct parser *p)
 {
 	struct config *c = p->out;
+	char *list = p->autostart;
+	const char *name;
 
-	for (;;) {
-		struct span name = next_word(&p->autostart);
+	while ((name = string_next_word(&list, LIST_SEPARATORS)) != NULL) {
 		const struct td_config *td = find_td(c, name);
 
-		if (name.length == 0)
-			return;
 		if (td == NULL)
-			mistake(p, p->autostart_line, span_of("autostart"),
+			mistake(p, p->autostart_line, "autostart",
 				"the name of a [td NAME] section", name);
 		else if (c->autostart_count < CONFIG_MAX_TDS)
 			c->autostart[c->autostart_count++] = (unsigned)(td - c->tds);
@@ -520,24 +488,23 @@ static void check_autostart(struct parser *p)
 void config_parse(const char *text, size_t length, struct config *out, config_error_fn on_error,
 		  void *ctx)
 {
-	struct parser p = {
-		.rest = skip_byte_order_mark((struct span){text, length}),
-		.out = out,
-		.on_error = on_error,
-		.ctx = ctx,
-	};
-	struct span line;
+	static struct parser p; /* its lines are long for a stack */
+	bool has_mark = length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
 
+	memset(&p, 0, sizeof(p));
+	p.rest = text + (has_mark ? 3 : 0);
+	p.end = text + length;
+	p.out = out;
+	p.on_error = on_error;
+	p.ctx = ctx;
 	memset(out, 0, sizeof(*out));
 	out->console_port = 0x3f8;
 	out->console_baud = MAX_BAUD;
 	out->log = LOG_INFO;
 	out->on_exit = POWER_OFF;
 	out->on_panic = POWER_HALT;
-	while (next_line(&p.rest, &line)) {
-		p.line++;
-		parse_line(&p, line);
-	}
+	while (next_line(&p))
+		parse_line(&p);
 	end_section(&p);
 	check_autostart(&p);
 }

@@ -8,7 +8,8 @@
  * A comment starts with `;` or `#` at the beginning of a line or after a blank, unless
  * inside double quotes; the quotes stay part of the value. So a kernel command line may
  * hold `a;b` and `dyndbg="x +p ; y +p"`, but not a bare ` ; `. Text outside comments is
- * printable ASCII, lines end in LF or CR LF, a UTF-8 byte order mark is skipped.
+ * printable ASCII, lines of at most 4094 characters end in LF or CR LF, a UTF-8 byte order mark
+ * is skipped.
  *
  * Defaults: console = com1,115200; log = info; on-exit = poweroff; panic = halt; vcpus = 1;
  * memory = 512M; attributes = sept-ve-disable, without which Linux refuses to run.
@@ -43,8 +44,8 @@ typedef void (*config_error_fn)(void *ctx, const char *message);
 /*
  * Parses `text` (not terminated) into *out, defaults for what is not said or wrong. Never
  * fails as a whole. A TD without a kernel is kept, so that it is known by its name, with
- * td_config.kernel empty. `on_error` may be NULL; it hears of the first 32 mistakes,
- * out->error_count counts all.
+ * td_config.kernel empty. One call at a time. `on_error` may be NULL; it hears of the first 32
+ * mistakes, out->error_count counts all.
  */
 void config_parse(const char *text, size_t length, struct config *out, config_error_fn on_error,
 		  void *ctx);

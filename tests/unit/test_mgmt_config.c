@@ -458,3 +458,32 @@ TEST(config_needs_nobody_to_hear_of_mistakes)
 	config_parse("x", 1, &config, NULL, NULL);
 	EXPECT_EQ(config.error_count, 1);
 }
+
+TEST(config_lines_that_are_too_long_are_mistakes_and_the_next_one_counts)
+{
+	static char text[8192];
+
+	memset(text, 'x', 5000);
+	strcpy(text + 5000, "\n[td a]\nkernel=k\n");
+	expect_mistake(text, "redoubt.cfg:1: line: expected at most 4094 characters, found "
+			     "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'");
+	EXPECT_STR_EQ(config.tds[0].kernel, "k");
+}
+
+TEST(config_nul_is_no_end_of_the_text)
+{
+	static const char text[] = "[td a]\nkernel=k\ncmdline=a\0x\ninitrd=i\n";
+
+	parse_bytes(text, sizeof(text) - 1);
+	EXPECT_EQ(config.error_count, 1);
+	EXPECT_STR_EQ(messages[0],
+		      "redoubt.cfg:3: line: expected printable ASCII, found 'cmdline=a?x'");
+	EXPECT_STR_EQ(config.tds[0].initrd, "i");
+}
+
+TEST(config_message_shows_all_of_a_value_that_a_setter_cut)
+{
+	expect_mistake("[td a]\nkernel=k\nattributes = debug, fast",
+		       "redoubt.cfg:3: attributes: expected none, or some of sept-ve-disable, "
+		       "debug, pks, perfmon, found 'debug, fast'");
+}
