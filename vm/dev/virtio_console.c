@@ -12,6 +12,8 @@
 
 #define COPY_SIZE 256U
 
+STATIC_ASSERT(VIRTIO_CONSOLE_QUEUES == VIRTIO_MAX_QUEUES, "both queues are there");
+
 static uint32_t ring_used(const struct byte_ring *r) { return r->head - r->tail; }
 static uint32_t ring_room(const struct byte_ring *r) { return r->size - ring_used(r); }
 
@@ -143,11 +145,12 @@ static void reset(struct virtio_device *dev)
 void virtio_console_init(struct virtio_console *con, uint32_t bar)
 {
 	static const struct virtio_ops ops = {.notify = pump, .reset = reset};
-	static const struct virtio_identity id = {
-		.id = VIRTIO_ID_CONSOLE,
+	static const struct pci_identity id = {
+		.vendor = VIRTIO_PCI_VENDOR,
+		.device = VIRTIO_PCI_DEVICE(VIRTIO_ID_CONSOLE),
 		.class_base = CLASS_COMMUNICATION,
 		.class_sub = SUBCLASS_OTHER,
-		.queue_count = VIRTIO_CONSOLE_QUEUES,
+		.revision = 1,
 	};
 
 	con->out = (struct byte_ring){.bytes = con->out_bytes, .size = CONSOLE_OUT_SIZE};

@@ -139,7 +139,7 @@ static void accept_features(struct virtio_device *dev, uint32_t value)
 
 static struct virtq *selected_queue(struct virtio_device *dev)
 {
-	return dev->queue_select < dev->queue_count ? &dev->queue[dev->queue_select] : NULL;
+	return dev->queue_select < VIRTIO_MAX_QUEUES ? &dev->queue[dev->queue_select] : NULL;
 }
 
 STATIC_ASSERT(offsetof(struct virtq, used) - offsetof(struct virtq, desc) == 16,
@@ -236,7 +236,7 @@ static void common_snapshot(struct virtio_device *dev, struct virtio_pci_common 
 	if (dev->driver_select <= 1)
 		c->driver_feature = (uint32_t)(dev->accepted >> (32 * dev->driver_select));
 	c->config_msix_vector = dev->config_vector;
-	c->num_queues = dev->queue_count;
+	c->num_queues = VIRTIO_MAX_QUEUES;
 	c->device_status = dev->status;
 	c->queue_select = dev->queue_select;
 	if (q == NULL)
@@ -302,7 +302,7 @@ static void bar_write(struct pci_device *pci, uint32_t offset, unsigned size, ui
 	} else if (is_within(offset, AT_NOTIFY, NOTIFY_STRIDE * VIRTIO_MAX_QUEUES)) {
 		unsigned index = (offset - AT_NOTIFY) / NOTIFY_STRIDE;
 
-		if (index < dev->queue_count && virtio_queue_is_live(dev, index))
+		if (virtio_queue_is_live(dev, index))
 			dev->ops->notify(dev, index);
 	} else if (is_within(offset, AT_TABLE, TABLE_SIZE)) {
 		table_write(dev, offset - AT_TABLE, size, value);
@@ -341,22 +341,15 @@ static void add_msix(struct virtio_device *dev)
 		dev->msix[i].control = PCI_MSIX_ENTRY_MASKED;
 }
 
-void virtio_pci_init(struct virtio_device *dev, const struct virtio_identity *id, uint32_t bar)
+void virtio_pci_init(struct virtio_device *dev, const struct pci_identity *id, uint32_t bar)
 {
 	static const struct pci_device_ops ops = {
 		.bar_read = bar_read,
 		.bar_write = bar_write,
 		.config_written = config_written,
 	};
-	const struct pci_identity pci = {
-		.vendor = VIRTIO_PCI_VENDOR,
-		.device = (uint16_t)VIRTIO_PCI_DEVICE(id->id),
-		.class_base = id->class_base,
-		.class_sub = id->class_sub,
-		.revision = 1,
-	};
 
-	pci_device_init(&dev->pci, &pci, bar, VIRTIO_BAR_SIZE);
+	pci_device_init(&dev->pci, id, bar, VIRTIO_BAR_SIZE);
 	dev->pci.ops = &ops;
 	add_structure(&dev->pci, VIRTIO_PCI_CAP_COMMON_CFG, AT_COMMON,
 		      sizeof(struct virtio_pci_common));
@@ -365,6 +358,5 @@ void virtio_pci_init(struct virtio_device *dev, const struct virtio_identity *id
 	add_structure(&dev->pci, VIRTIO_PCI_CAP_NOTIFY_CFG, AT_NOTIFY,
 		      NOTIFY_STRIDE * VIRTIO_MAX_QUEUES);
 	add_msix(dev);
-	dev->queue_count = id->queue_count;
 	reset(dev);
 }

@@ -39,7 +39,7 @@ struct virtio_device {
 	struct msi_sink msi;
 	uint64_t accepted; /* features */
 	uint32_t device_select, driver_select;
-	uint16_t queue_count, queue_select;
+	uint16_t queue_select;
 	uint16_t config_vector;
 	uint8_t status, isr;
 	uint8_t msix_cap;
@@ -48,14 +48,11 @@ struct virtio_device {
 	struct pci_msix_entry msix[VIRTIO_MSIX_COUNT];
 };
 
-struct virtio_identity {
-	uint8_t id; /* VIRTIO_ID_* */
-	uint8_t class_base, class_sub;
-	uint16_t queue_count;
-};
-
-/* *dev zeroed; it keeps `ops`, `mem` and the sink. Its BAR starts out at `bar`. */
-void virtio_pci_init(struct virtio_device *dev, const struct virtio_identity *id, uint32_t bar);
+/*
+ * *dev zeroed; it keeps `ops`, `mem` and the sink. Its BAR starts out at `bar`; it has
+ * VIRTIO_MAX_QUEUES queues.
+ */
+void virtio_pci_init(struct virtio_device *dev, const struct pci_identity *id, uint32_t bar);
 
 /* Is the queue enabled and the driver running? */
 bool virtio_queue_is_live(const struct virtio_device *dev, unsigned index);
