@@ -234,7 +234,7 @@ static enum status make_plan(const struct boot_info *bi)
 		log_info("TDMR: [0x%llx, 0x%llx), PAMT 0x%llx",
 			 (unsigned long long)plan.tdmrs[i].base,
 			 (unsigned long long)(plan.tdmrs[i].base + plan.tdmrs[i].size),
-			 (unsigned long long)plan.tdmrs[i].pamt_4k_base);
+			 (unsigned long long)tdx_pamt(&plan.tdmrs[i], LEVEL_4K)->base);
 	return STATUS_OK;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tdx/tdmr_plan.h"
 
+#include <stddef.h>
+
 #include "core/string.h"
 
 #define LOW_MEMORY_END                                                                         \
@@ -10,107 +12,99 @@
 #define MAX_AREAS (TDX_MAX_CMRS + 1 + TDMR_PLAN_MAX_PAMT_RANGES)
 
 struct range {
-	uint64_t start, end;
+	uint64_t start, end; /* empty if start >= end */
 };
 
-/* CMRs with touching neighbours joined: the module sees them so. */
-struct cmrs {
-	struct range range[TDX_MAX_CMRS];
-	unsigned count;
+struct planner {
+	const struct tdmr_plan_input *in;
+	struct tdmr_plan *plan;
+	/* CMRs with touching neighbours joined: the module sees them so. */
+	struct range cmr[TDX_MAX_CMRS];
+	unsigned cmr_count;
 };
 
-static void join_cmrs(const struct tdmr_plan_input *in, struct cmrs *out)
+static struct range range_of(struct hpa_range r)
 {
-	memset(out, 0, sizeof(*out));
-	for (unsigned i = 0; i < in->cmr_count && i < TDX_MAX_CMRS; i++) {
-		struct range r = {in->cmrs[i].base.raw,
-				  in->cmrs[i].base.raw + in->cmrs[i].size};
+	return (struct range){r.base.raw, r.base.raw + r.size};
+}
 
-		if (out->count && out->range[out->count - 1].end == r.start)
-			out->range[out->count - 1].end = r.end;
+static struct range tdmr_range(const struct tdx_tdmr_info *t)
+{
+	return (struct range){t->base, t->base + t->size};
+}
+
+static struct range clip(struct range a, struct range b)
+{
+	return (struct range){a.start > b.start ? a.start : b.start,
+			      a.end < b.end ? a.end : b.end};
+}
+
+static uint64_t size_of(struct range r) { return r.start < r.end ? r.end - r.start : 0; }
+
+static void join_cmrs(struct planner *p)
+{
+	for (unsigned i = 0; i < p->in->cmr_count && i < TDX_MAX_CMRS; i++) {
+		struct range r = range_of(p->in->cmrs[i]);
+
+		if (p->cmr_count && p->cmr[p->cmr_count - 1].end == r.start)
+			p->cmr[p->cmr_count - 1].end = r.end;
 		else
-			out->range[out->count++] = r;
+			p->cmr[p->cmr_count++] = r;
 	}
 }
 
-static uint64_t overlap(struct range a, struct range b)
-{
-	uint64_t start = a.start > b.start ? a.start : b.start;
-	uint64_t end = a.end < b.end ? a.end : b.end;
-
-	return start < end ? end - start : 0;
-}
-
-static struct range memory_range(const struct tdmr_plan_input *in, unsigned i)
-{
-	struct range r = {in->memory[i].base.raw, in->memory[i].base.raw + in->memory[i].size};
-
-	if (r.start < LOW_MEMORY_END)
-		r.start = r.end < LOW_MEMORY_END ? r.end : LOW_MEMORY_END;
-	return r;
-}
-
 /* Bytes of memory that are in CMRs within `r`. */
-static uint64_t convertible(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-			    struct range r)
+static uint64_t convertible(const struct planner *p, struct range r)
 {
 	uint64_t sum = 0;
 
-	for (unsigned i = 0; i < in->memory_count; i++) {
-		struct range m = memory_range(in, i);
+	if (r.start < LOW_MEMORY_END)
+		r.start = LOW_MEMORY_END;
+	for (unsigned i = 0; i < p->in->memory_count; i++) {
+		struct range m = clip(range_of(p->in->memory[i]), r);
 
-		if (overlap(m, r) == 0)
-			continue;
-		if (m.start < r.start)
-			m.start = r.start;
-		if (m.end > r.end)
-			m.end = r.end;
-		for (unsigned c = 0; c < cmrs->count; c++)
-			sum += overlap(m, cmrs->range[c]);
+		for (unsigned c = 0; c < p->cmr_count && size_of(m); c++)
+			sum += size_of(clip(m, p->cmr[c]));
 	}
 	return sum;
 }
 
 /* ---- Areas that a TDMR must reserve ---- */
 
+/* Ascending, none touches another. */
 struct areas {
 	struct range range[MAX_AREAS];
 	unsigned count;
 };
 
-/* Keeps the list ascending; joins what touches. */
+/* Joins what the new one touches. */
 static void areas_add(struct areas *a, struct range r)
 {
-	unsigned i = a->count;
+	unsigned first = 0;
+	unsigned next;
 
-	while (i > 0 && a->range[i - 1].start > r.start)
-		i--;
-	if (i > 0 && a->range[i - 1].end >= r.start) {
-		if (a->range[i - 1].end < r.end)
-			a->range[i - 1].end = r.end;
-		i--;
-	} else {
-		memmove(&a->range[i + 1], &a->range[i], (a->count - i) * sizeof(r));
-		a->range[i] = r;
-		a->count++;
+	while (first < a->count && a->range[first].end < r.start)
+		first++;
+	for (next = first; next < a->count && a->range[next].start <= r.end; next++) {
+		if (a->range[next].start < r.start)
+			r.start = a->range[next].start;
+		if (a->range[next].end > r.end)
+			r.end = a->range[next].end;
 	}
-	while (i + 1 < a->count && a->range[i].end >= a->range[i + 1].start) {
-		if (a->range[i].end < a->range[i + 1].end)
-			a->range[i].end = a->range[i + 1].end;
-		memmove(&a->range[i + 1], &a->range[i + 2], (a->count - i - 2) * sizeof(r));
-		a->count--;
-	}
+	memmove(&a->range[first + 1], &a->range[next], (a->count - next) * sizeof(r));
+	a->range[first] = r;
+	a->count = first + 1 + (a->count - next);
 }
 
-static void areas_of_holes(const struct cmrs *cmrs, struct range tdmr, struct areas *out)
+static void areas_of_holes(const struct planner *p, struct range tdmr, struct areas *out)
 {
 	uint64_t at = tdmr.start;
 
 	memset(out, 0, sizeof(*out));
-	for (unsigned i = 0; i < cmrs->count; i++) {
-		struct range c = cmrs->range[i];
+	for (unsigned i = 0; i < p->cmr_count; i++) {
+		struct range c = p->cmr[i];
 
-		if (c.end <= at || c.start >= tdmr.end)
+		if (size_of(clip(c, tdmr)) == 0)
 			continue;
 		if (c.start > at)
 			areas_add(out, (struct range){at, c.start});
@@ -120,135 +114,97 @@ static void areas_of_holes(const struct cmrs *cmrs, struct range tdmr, struct ar
 		areas_add(out, (struct range){at, tdmr.end});
 }
 
-static void areas_add_pamts(const struct tdmr_plan *plan, struct range tdmr, struct areas *out)
+static void areas_add_pamts(const struct planner *p, struct range tdmr, struct areas *out)
 {
-	for (unsigned i = 0; i < plan->pamt_count; i++) {
-		struct range p = {plan->pamts[i].base.raw,
-				  plan->pamts[i].base.raw + plan->pamts[i].size};
+	for (unsigned i = 0; i < p->plan->pamt_count; i++) {
+		struct range pamt = clip(range_of(p->plan->pamts[i]), tdmr);
 
-		if (overlap(p, tdmr) == 0)
-			continue;
-		if (p.start < tdmr.start)
-			p.start = tdmr.start;
-		if (p.end > tdmr.end)
-			p.end = tdmr.end;
-		areas_add(out, p);
+		if (size_of(pamt))
+			areas_add(out, pamt);
 	}
 }
 
 /* Reserves the smallest pieces of memory between two areas until the list is short enough. */
-static uint64_t areas_shorten(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-			      struct areas *a)
+static void areas_shorten(struct planner *p, struct areas *a)
 {
-	uint64_t lost = 0;
+	while (a->count > p->in->max_reserved) {
+		struct range best = {0, UINT64_MAX};
 
-	while (a->count > in->max_reserved) {
-		unsigned best = 0;
-		struct range piece;
+		for (unsigned i = 0; i + 1 < a->count; i++) {
+			struct range piece = {a->range[i].end, a->range[i + 1].start};
 
-		for (unsigned i = 1; i + 1 < a->count; i++)
-			if (a->range[i + 1].start - a->range[i].end <
-			    a->range[best + 1].start - a->range[best].end)
-				best = i;
-		piece = (struct range){a->range[best].end, a->range[best + 1].start};
-		lost += convertible(in, cmrs, piece);
-		areas_add(a, piece);
+			if (size_of(piece) < size_of(best))
+				best = piece;
+		}
+		p->plan->lost_bytes += convertible(p, best);
+		areas_add(a, best);
 	}
-	return lost;
 }
 
 /* ---- Which GiBs become which TDMR ---- */
 
-static bool is_wanted(const struct tdmr_plan_input *in, const struct cmrs *cmrs, uint64_t gib,
-		      uint64_t first)
+static void remove_tdmr(struct tdmr_plan *plan, unsigned i)
 {
-	struct range r = {gib * SIZE_1G, (gib + 1) * SIZE_1G};
-
-	return gib >= first && convertible(in, cmrs, r) > 0;
-}
-
-/* The lowest GiB that must be covered so that `pool` bytes are, counted from the top. */
-static uint64_t first_wanted(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-			     uint64_t end)
-{
-	uint64_t sum = 0;
-	uint64_t gib = end;
-
-	if (in->pool == 0)
-		return 0;
-	while (gib > 0 && sum < in->pool) {
-		gib--;
-		sum += convertible(in, cmrs,
-				   (struct range){gib * SIZE_1G, (gib + 1) * SIZE_1G});
-	}
-	return gib;
+	plan->tdmr_count--;
+	memmove(&plan->tdmrs[i], &plan->tdmrs[i + 1],
+		(plan->tdmr_count - i) * sizeof(plan->tdmrs[0]));
 }
 
 /* The TDMR with least to offer goes, so that another can be planned. */
-static void drop_smallest(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-			  struct tdmr_plan *plan)
+static void drop_smallest(struct planner *p)
 {
 	unsigned worst = 0;
 	uint64_t least = UINT64_MAX;
 
-	for (unsigned i = 0; i < plan->tdmr_count; i++) {
-		const struct tdx_tdmr_info *t = &plan->tdmrs[i];
-		uint64_t bytes =
-			convertible(in, cmrs, (struct range){t->base, t->base + t->size});
+	for (unsigned i = 0; i < p->plan->tdmr_count; i++) {
+		uint64_t bytes = convertible(p, tdmr_range(&p->plan->tdmrs[i]));
 
 		if (bytes < least) {
 			least = bytes;
 			worst = i;
 		}
 	}
-	plan->lost_bytes += least;
-	plan->tdmr_count--;
-	memmove(&plan->tdmrs[worst], &plan->tdmrs[worst + 1],
-		(plan->tdmr_count - worst) * sizeof(plan->tdmrs[0]));
+	p->plan->lost_bytes += least;
+	remove_tdmr(p->plan, worst);
 }
 
 /*
  * May the TDMR grow by the GiB that follows it? Up to three areas are left for PAMTs; a TDMR is
  * split while there are TDMRs left, later areas_shorten() must help.
  */
-static bool may_grow(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-		     const struct tdmr_plan *plan, const struct tdx_tdmr_info *t)
+static bool may_grow(const struct planner *p, const struct tdx_tdmr_info *t)
 {
 	struct areas areas;
 
-	areas_of_holes(cmrs, (struct range){t->base, t->base + t->size + SIZE_1G}, &areas);
-	return areas.count + 3 <= in->max_reserved || plan->tdmr_count == in->max_tdmrs;
+	areas_of_holes(p, (struct range){t->base, t->base + t->size + SIZE_1G}, &areas);
+	return areas.count + 3 <= p->in->max_reserved ||
+	       p->plan->tdmr_count == p->in->max_tdmrs;
 }
 
-static void choose_tdmrs(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-			 struct tdmr_plan *plan)
+static void add_gib(struct planner *p, uint64_t base)
 {
-	uint64_t end = align_up(cmrs->range[cmrs->count - 1].end, SIZE_1G) / SIZE_1G;
-	uint64_t first = first_wanted(in, cmrs, end);
+	struct tdmr_plan *plan = p->plan;
+	struct tdx_tdmr_info *last =
+		plan->tdmr_count ? &plan->tdmrs[plan->tdmr_count - 1] : NULL;
 
-	for (unsigned c = 0; c < cmrs->count; c++) {
-		uint64_t gib = cmrs->range[c].start / SIZE_1G;
-		uint64_t last = (cmrs->range[c].end - 1) / SIZE_1G;
-
-		for (; gib <= last; gib++) {
-			struct tdx_tdmr_info *t = NULL;
-
-			if (plan->tdmr_count)
-				t = &plan->tdmrs[plan->tdmr_count - 1];
-			if ((t && gib * SIZE_1G < t->base + t->size) ||
-			    !is_wanted(in, cmrs, gib, first))
-				continue;
-			if (t && t->base + t->size == gib * SIZE_1G &&
-			    may_grow(in, cmrs, plan, t)) {
-				t->size += SIZE_1G;
-				continue;
-			}
-			if (plan->tdmr_count == in->max_tdmrs)
-				drop_smallest(in, cmrs, plan);
-			plan->tdmrs[plan->tdmr_count++] =
-				(struct tdx_tdmr_info){.base = gib * SIZE_1G, .size = SIZE_1G};
-		}
+	if ((last && base < last->base + last->size) ||
+	    convertible(p, (struct range){base, base + SIZE_1G}) == 0)
+		return;
+	if (last && base == last->base + last->size && may_grow(p, last)) {
+		last->size += SIZE_1G;
+		return;
 	}
+	if (plan->tdmr_count == p->in->max_tdmrs)
+		drop_smallest(p);
+	plan->tdmrs[plan->tdmr_count++] = (struct tdx_tdmr_info){.base = base, .size = SIZE_1G};
+}
+
+static void choose_tdmrs(struct planner *p)
+{
+	for (unsigned c = 0; c < p->cmr_count; c++)
+		for (uint64_t base = align_down(p->cmr[c].start, SIZE_1G); base < p->cmr[c].end;
+		     base += SIZE_1G)
+			add_gib(p, base);
 }
 
 static struct tdx_tdmr_info *largest(struct tdmr_plan *plan)
@@ -264,94 +220,53 @@ static struct tdx_tdmr_info *largest(struct tdmr_plan *plan)
 /* Cuts the TDMR after `size` bytes; the rest becomes another, or is lost when there is none
  * left.
  */
-static void cut_tdmr(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-		     struct tdmr_plan *plan, struct tdx_tdmr_info *t, uint64_t size)
+static void cut_tdmr(struct planner *p, struct tdx_tdmr_info *t, uint64_t size)
 {
+	struct tdmr_plan *plan = p->plan;
 	struct range rest = {t->base + size, t->base + t->size};
 
-	if (plan->tdmr_count == in->max_tdmrs || size == 0) {
-		plan->lost_bytes += convertible(in, cmrs, rest);
+	if (plan->tdmr_count == p->in->max_tdmrs || size == 0) {
+		plan->lost_bytes += convertible(p, rest);
 	} else {
 		memmove(t + 1, t, (size_t)(&plan->tdmrs[plan->tdmr_count] - t) * sizeof(*t));
 		plan->tdmr_count++;
 		t[1].base = rest.start;
-		t[1].size = rest.end - rest.start;
+		t[1].size = size_of(rest);
 	}
 	t->size = size;
 }
 
 /* Halves the largest again and again: as many CPUs as there are TDMRs can initialise them. */
-static void split_tdmrs(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-			struct tdmr_plan *plan)
+static void split_tdmrs(struct planner *p)
 {
-	while (plan->tdmr_count < in->split_to && plan->tdmr_count < in->max_tdmrs) {
-		struct tdx_tdmr_info *t = largest(plan);
+	while (p->plan->tdmr_count < p->in->split_to &&
+	       p->plan->tdmr_count < p->in->max_tdmrs) {
+		struct tdx_tdmr_info *t = largest(p->plan);
 
 		if (t->size < 2 * SIZE_1G)
 			return;
-		cut_tdmr(in, cmrs, plan, t, align_up(t->size / 2, SIZE_1G));
+		cut_tdmr(p, t, align_up(t->size / 2, SIZE_1G));
 	}
 }
 
 /* ---- PAMTs ---- */
 
-static uint64_t pamt_size(const struct tdmr_plan_input *in, uint64_t tdmr_size,
+static uint64_t pamt_size(const struct planner *p, const struct tdx_tdmr_info *t,
 			  enum page_level level)
 {
-	return align_up(tdmr_size / level_size(level) * in->pamt_entry_size[level], PAGE_SIZE);
-}
-
-static uint64_t pamt_size_all(const struct tdmr_plan_input *in, uint64_t tdmr_size)
-{
-	return pamt_size(in, tdmr_size, LEVEL_4K) + pamt_size(in, tdmr_size, LEVEL_2M) +
-	       pamt_size(in, tdmr_size, LEVEL_1G);
-}
-
-static void pamt_set(const struct tdmr_plan_input *in, struct tdx_tdmr_info *t,
-		     enum page_level level, uint64_t base)
-{
-	uint64_t size = pamt_size(in, t->size, level);
-
-	switch (level) {
-	case LEVEL_4K:
-		t->pamt_4k_base = base;
-		t->pamt_4k_size = size;
-		break;
-	case LEVEL_2M:
-		t->pamt_2m_base = base;
-		t->pamt_2m_size = size;
-		break;
-	case LEVEL_1G:
-		t->pamt_1g_base = base;
-		t->pamt_1g_size = size;
-		break;
-	case LEVEL_512G:
-		break;
-	}
-}
-
-/* Gives a TDMR its three PAMTs, one after the other from `base`; returns the end. */
-static uint64_t pamt_set_all(const struct tdmr_plan_input *in, struct tdx_tdmr_info *t,
-			     uint64_t base)
-{
-	for (enum page_level l = LEVEL_4K; l < LEVEL_512G; l++) {
-		pamt_set(in, t, l, base);
-		base += pamt_size(in, t->size, l);
-	}
-	return base;
+	return align_up(t->size / level_size(level) * p->in->pamt_entry_size[level], PAGE_SIZE);
 }
 
 /* From the top, so that low memory stays for what needs it. */
-static bool pamt_place(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-		       struct tdmr_plan *plan, uint64_t size, hpa_t *out)
+static bool pamt_place(struct planner *p, uint64_t size, hpa_t *out)
 {
-	for (unsigned i = cmrs->count; i-- > 0;) {
-		struct range c = cmrs->range[i];
+	struct tdmr_plan *plan = p->plan;
 
-		if (c.start < LOW_MEMORY_END)
-			c.start = LOW_MEMORY_END;
-		if (c.start < c.end && c.end - c.start >= size &&
-		    in->place(in->ctx, size, hpa(c.start), hpa(c.end), out)) {
+	for (unsigned i = p->cmr_count; i-- > 0;) {
+		struct range c = clip(p->cmr[i], (struct range){LOW_MEMORY_END, UINT64_MAX});
+
+		if (size_of(c) >= size &&
+		    p->in->place(p->in->ctx, size, hpa(c.start), hpa(c.end), out)) {
 			plan->pamts[plan->pamt_count++] = (struct hpa_range){*out, size};
 			plan->pamt_bytes += size;
 			return true;
@@ -364,103 +279,105 @@ static void pamt_unplace_from(const struct tdmr_plan_input *in, struct tdmr_plan
 			      unsigned first)
 {
 	while (plan->pamt_count > first) {
-		const struct hpa_range *p = &plan->pamts[--plan->pamt_count];
+		const struct hpa_range *pamt = &plan->pamts[--plan->pamt_count];
 
-		plan->pamt_bytes -= p->size;
-		in->unplace(in->ctx, p->base, p->size);
+		plan->pamt_bytes -= pamt->size;
+		in->unplace(in->ctx, pamt->base, pamt->size);
 	}
 }
 
-/* One piece for a TDMR's three PAMTs, or three pieces. */
-static bool pamt_place_tdmr(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-			    struct tdmr_plan *plan, struct tdx_tdmr_info *t)
+/* The PAMTs of `count` TDMRs from `t` on, in one piece. */
+static bool pamt_place_together(struct planner *p, struct tdx_tdmr_info *t, unsigned count)
 {
-	unsigned before = plan->pamt_count;
+	uint64_t total = 0;
 	hpa_t at;
 
-	if (pamt_place(in, cmrs, plan, pamt_size_all(in, t->size), &at)) {
-		(void)pamt_set_all(in, t, at.raw);
+	for (unsigned i = 0; i < count; i++)
+		for (enum page_level l = LEVEL_4K; l < LEVEL_512G; l++)
+			total += pamt_size(p, &t[i], l);
+	if (!pamt_place(p, total, &at))
+		return false;
+	for (unsigned i = 0; i < count; i++)
+		for (enum page_level l = LEVEL_4K; l < LEVEL_512G; l++) {
+			uint64_t size = pamt_size(p, &t[i], l);
+
+			*tdx_pamt(&t[i], l) = (struct tdx_pamt){at.raw, size};
+			at = hpa_add(at, size);
+		}
+	return true;
+}
+
+/* One piece for a TDMR's three PAMTs, or three pieces. */
+static bool pamt_place_tdmr(struct planner *p, struct tdx_tdmr_info *t)
+{
+	unsigned before = p->plan->pamt_count;
+	hpa_t at;
+
+	if (pamt_place_together(p, t, 1))
 		return true;
-	}
 	for (enum page_level l = LEVEL_4K; l < LEVEL_512G; l++) {
-		if (!pamt_place(in, cmrs, plan, pamt_size(in, t->size, l), &at)) {
-			pamt_unplace_from(in, plan, before);
+		uint64_t size = pamt_size(p, t, l);
+
+		if (!pamt_place(p, size, &at)) {
+			pamt_unplace_from(p->in, p->plan, before);
 			return false;
 		}
-		pamt_set(in, t, l, at.raw);
+		*tdx_pamt(t, l) = (struct tdx_pamt){at.raw, size};
 	}
 	return true;
 }
 
 /* Cuts TDMR `i` until its PAMTs find a place; false when nothing of it is left. */
-static bool pamt_fit_tdmr(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-			  struct tdmr_plan *plan, unsigned i)
+static bool pamt_fit_tdmr(struct planner *p, unsigned i)
 {
-	struct tdx_tdmr_info *t = &plan->tdmrs[i];
+	struct tdx_tdmr_info *t = &p->plan->tdmrs[i];
 
 	while (t->size > 0) {
-		if (pamt_place_tdmr(in, cmrs, plan, t))
+		if (pamt_place_tdmr(p, t))
 			return true;
-		cut_tdmr(in, cmrs, plan, t, align_down(t->size / 2, SIZE_1G));
+		cut_tdmr(p, t, align_down(t->size / 2, SIZE_1G));
 	}
-	plan->tdmr_count--;
-	memmove(t, t + 1, (plan->tdmr_count - i) * sizeof(*t));
+	remove_tdmr(p->plan, i);
 	return false;
 }
 
 /* All PAMTs in one piece cost one reserved area; else a place for each TDMR. */
-static void place_pamts(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-			struct tdmr_plan *plan)
+static void place_pamts(struct planner *p)
 {
-	uint64_t total = 0;
-	hpa_t at;
-
-	for (unsigned i = 0; i < plan->tdmr_count; i++)
-		total += pamt_size_all(in, plan->tdmrs[i].size);
-	if (pamt_place(in, cmrs, plan, total, &at)) {
-		uint64_t next = at.raw;
-
-		for (unsigned i = 0; i < plan->tdmr_count; i++)
-			next = pamt_set_all(in, &plan->tdmrs[i], next);
+	if (pamt_place_together(p, p->plan->tdmrs, p->plan->tdmr_count))
 		return;
-	}
-	for (unsigned i = 0; i < plan->tdmr_count;)
-		if (pamt_fit_tdmr(in, cmrs, plan, i))
+	for (unsigned i = 0; i < p->plan->tdmr_count;)
+		if (pamt_fit_tdmr(p, i))
 			i++;
 }
 
 /* ---- The plan ---- */
 
-static void reserve(const struct tdmr_plan_input *in, const struct cmrs *cmrs,
-		    struct tdmr_plan *plan, struct tdx_tdmr_info *t)
+static void reserve(struct planner *p, struct tdx_tdmr_info *t)
 {
-	struct range tdmr = {t->base, t->base + t->size};
 	struct areas areas;
 
-	areas_of_holes(cmrs, tdmr, &areas);
-	areas_add_pamts(plan, tdmr, &areas);
-	plan->lost_bytes += areas_shorten(in, cmrs, &areas);
+	areas_of_holes(p, tdmr_range(t), &areas);
+	areas_add_pamts(p, tdmr_range(t), &areas);
+	areas_shorten(p, &areas);
 	for (unsigned i = 0; i < areas.count; i++)
-		t->reserved[i] =
-			(struct tdx_reserved_area){areas.range[i].start - t->base,
-						   areas.range[i].end - areas.range[i].start};
+		t->reserved[i] = (struct tdx_reserved_area){areas.range[i].start - t->base,
+							    size_of(areas.range[i])};
 }
 
 enum status tdmr_plan(const struct tdmr_plan_input *in, struct tdmr_plan *out)
 {
-	struct cmrs cmrs;
+	struct planner p = {.in = in, .plan = out};
 
 	memset(out, 0, sizeof(*out));
-	join_cmrs(in, &cmrs);
-	if (cmrs.count == 0)
-		return STATUS_NOT_FOUND;
-	choose_tdmrs(in, &cmrs, out);
+	join_cmrs(&p);
+	choose_tdmrs(&p);
 	if (out->tdmr_count) {
-		split_tdmrs(in, &cmrs, out);
-		place_pamts(in, &cmrs, out);
+		split_tdmrs(&p);
+		place_pamts(&p);
 	}
 	for (unsigned i = 0; i < out->tdmr_count; i++) {
-		reserve(in, &cmrs, out, &out->tdmrs[i]);
+		reserve(&p, &out->tdmrs[i]);
 		out->tdmr_bytes += out->tdmrs[i].size;
 	}
 	return out->tdmr_count ? STATUS_OK : STATUS_NOT_FOUND;
@@ -472,35 +389,18 @@ void tdmr_plan_release(const struct tdmr_plan_input *in, struct tdmr_plan *plan)
 	plan->tdmr_count = 0;
 }
 
-static void emit_overlap(struct range a, struct hpa_range window,
-			 void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx)
-{
-	struct range w = {window.base.raw, window.base.raw + window.size};
-
-	if (overlap(a, w))
-		emit(ctx, hpa(a.start > w.start ? a.start : w.start), overlap(a, w));
-}
-
 void tdmr_each_usable(const struct tdx_tdmr_info *t, struct hpa_range window,
 		      void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx)
 {
 	uint64_t at = t->base;
 
-	for (unsigned r = 0; r < TDX_MAX_RESERVED && t->reserved[r].size; r++) {
-		uint64_t start = t->base + t->reserved[r].offset;
+	for (unsigned r = 0; at < t->base + t->size; r++) {
+		bool is_last = r == TDX_MAX_RESERVED || t->reserved[r].size == 0;
+		uint64_t end = t->base + (is_last ? t->size : t->reserved[r].offset);
+		struct range usable = clip((struct range){at, end}, range_of(window));
 
-		emit_overlap((struct range){at, start}, window, emit, ctx);
-		at = start + t->reserved[r].size;
-	}
-	emit_overlap((struct range){at, t->base + t->size}, window, emit, ctx);
-}
-
-void tdmr_plan_each_usable(const struct tdmr_plan *plan,
-			   void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx)
-{
-	for (unsigned i = 0; i < plan->tdmr_count; i++) {
-		const struct tdx_tdmr_info *t = &plan->tdmrs[i];
-
-		tdmr_each_usable(t, (struct hpa_range){hpa(t->base), t->size}, emit, ctx);
+		if (size_of(usable))
+			emit(ctx, hpa(usable.start), size_of(usable));
+		at = is_last ? end : end + t->reserved[r].size;
 	}
 }

@@ -23,7 +23,6 @@ struct tdmr_plan_input {
 	unsigned max_tdmrs;                   /* 1..TDX_MAX_TDMRS */
 	unsigned max_reserved;                /* 1..TDX_MAX_RESERVED, per TDMR */
 	unsigned pamt_entry_size[LEVEL_512G]; /* bytes, by enum page_level */
-	uint64_t pool;     /* cover at least this much, from the top; 0 = all */
 	unsigned split_to; /* more TDMRs than needed, up to so many; 0 = as few as possible */
 
 	/*
@@ -45,7 +44,7 @@ struct tdmr_plan {
 	unsigned pamt_count;
 	uint64_t pamt_bytes;
 	uint64_t tdmr_bytes;
-	uint64_t lost_bytes; /* of `memory` in CMRs and wanted, but not covered */
+	uint64_t lost_bytes; /* of `memory` in CMRs, but not covered */
 };
 
 /* STATUS_NOT_FOUND: no memory lies in a CMR, or there is no place for any PAMT; nothing is
@@ -59,7 +58,3 @@ void tdmr_plan_release(const struct tdmr_plan_input *in, struct tdmr_plan *plan)
  * ascending. */
 void tdmr_each_usable(const struct tdx_tdmr_info *t, struct hpa_range window,
 		      void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx);
-
-/* The same for all of all TDMRs. */
-void tdmr_plan_each_usable(const struct tdmr_plan *plan,
-			   void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx);

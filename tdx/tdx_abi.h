@@ -396,15 +396,22 @@ struct tdx_reserved_area {
 	uint64_t offset, size;
 };
 
+struct tdx_pamt {
+	uint64_t base, size;
+};
+
 struct tdx_tdmr_info {
 	uint64_t base, size;
-	uint64_t pamt_1g_base, pamt_1g_size;
-	uint64_t pamt_2m_base, pamt_2m_size;
-	uint64_t pamt_4k_base, pamt_4k_size;
+	struct tdx_pamt pamt[3]; /* of 1G, 2M, 4K */
 	struct tdx_reserved_area reserved[TDX_MAX_RESERVED];
 };
 
 STATIC_ASSERT(sizeof(struct tdx_tdmr_info) == 320, "TDMR_INFO is 320 bytes");
+
+static inline struct tdx_pamt *tdx_pamt(struct tdx_tdmr_info *t, enum page_level level)
+{
+	return &t->pamt[LEVEL_1G - level];
+}
 
 struct tdx_cpuid_config_entry {
 	uint32_t leaf, subleaf; /* TDX_CPUID_NO_SUBLEAF: the leaf has none */

@@ -107,7 +107,7 @@ static uint64_t page_operand(const struct seamcall_regs *regs)
 		const uint64_t *infos = phys_ptr(hpa(regs->rcx));
 		const struct tdx_tdmr_info *first = phys_ptr(hpa(infos[0]));
 
-		return first->pamt_4k_base;
+		return first->pamt[2].base;
 	}
 	case TDH_MEM_SEPT_ADD:
 	case TDH_MEM_PAGE_ADD:

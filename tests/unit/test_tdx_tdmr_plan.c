@@ -125,6 +125,15 @@ static bool in_cmrs(uint64_t at, uint64_t end)
 	return at >= end;
 }
 
+static void each_usable(void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx)
+{
+	for (unsigned i = 0; i < plan.tdmr_count; i++) {
+		const struct tdx_tdmr_info *t = &plan.tdmrs[i];
+
+		tdmr_each_usable(t, (struct hpa_range){hpa(t->base), t->size}, emit, ctx);
+	}
+}
+
 static void check_usable(void *ctx, hpa_t base, uint64_t size)
 {
 	struct hpa_range r = {base, size};
@@ -169,15 +178,15 @@ static void check_plan(void)
 			EXPECT_TRUE(at <= t->size);
 			EXPECT_EQ(at % PAGE_SIZE, 0);
 		}
-		check_pamt(t->pamt_4k_base, t->pamt_4k_size, t->size / SIZE_4K * 16);
-		check_pamt(t->pamt_2m_base, t->pamt_2m_size, t->size / SIZE_2M * 16);
-		check_pamt(t->pamt_1g_base, t->pamt_1g_size, t->size / SIZE_1G * 16);
+		check_pamt(t->pamt[2].base, t->pamt[2].size, t->size / SIZE_4K * 16);
+		check_pamt(t->pamt[1].base, t->pamt[1].size, t->size / SIZE_2M * 16);
+		check_pamt(t->pamt[0].base, t->pamt[0].size, t->size / SIZE_1G * 16);
 	}
 	for (unsigned i = 0; i < plan.pamt_count; i++)
 		for (unsigned j = 0; j < i; j++)
 			EXPECT_TRUE(!overlaps(plan.pamts[i], plan.pamts[j]));
 	EXPECT_EQ(plan.pamt_count, place_count);
-	tdmr_plan_each_usable(&plan, check_usable, NULL);
+	each_usable(check_usable, NULL);
 }
 
 static uint64_t usable;
@@ -192,7 +201,7 @@ static void add_usable(void *ctx, hpa_t base, uint64_t size)
 static uint64_t usable_bytes(void)
 {
 	usable = 0;
-	tdmr_plan_each_usable(&plan, add_usable, NULL);
+	each_usable(add_usable, NULL);
 	return usable;
 }
 
@@ -212,21 +221,6 @@ TEST(tdx_tdmr_plan_covers_a_simple_machine_with_one_tdmr)
 	EXPECT_EQ(usable_bytes(), 4 * SIZE_1G - 0x100000 - plan.pamt_bytes);
 	tdmr_plan_release(&in, &plan);
 	EXPECT_EQ(place_count, 0);
-}
-
-TEST(tdx_tdmr_plan_covers_only_the_pool_wanted)
-{
-	struct tdmr_plan_input in;
-
-	start();
-	add_memory(0, 64 * SIZE_1G);
-	add_cmr(0x100000, 64 * SIZE_1G);
-	in = input();
-	in.pool = 2 * SIZE_1G;
-	EXPECT_EQ(tdmr_plan(&in, &plan), STATUS_OK);
-	check_plan();
-	EXPECT_EQ(plan.tdmr_bytes, 2 * SIZE_1G);
-	EXPECT_EQ(plan.tdmrs[0].base, 62 * SIZE_1G);
 }
 
 TEST(tdx_tdmr_plan_splits_where_reserved_areas_run_out)
@@ -453,7 +447,7 @@ static void check_is_maximal(const struct tdmr_plan_input *in)
 	for (uint64_t gib = 0; gib < end_of(cmrs[cmr_count - 1]); gib += SIZE_1G)
 		if (has_more && !is_covered(gib) && convertible_in(gib, gib + SIZE_1G) > 0)
 			EXPECT_TRUE(!has_place_for_one_gib(in));
-	tdmr_plan_each_usable(&plan, add_usable_memory, &kept);
+	each_usable(add_usable_memory, &kept);
 	EXPECT_TRUE(kept + plan.pamt_bytes + plan.lost_bytes >= convertible_bytes());
 	EXPECT_TRUE(kept + plan.lost_bytes <= convertible_bytes());
 }
