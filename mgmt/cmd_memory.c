@@ -144,7 +144,7 @@ static bool sept_step(struct cmd_session *s, const struct td *td)
 {
 	struct td_small_run run;
 
-	if (s->listing.at.raw >= td_report_end(td).raw)
+	if (s->listing.at.raw >= td->params.ram_high_end.raw)
 		return false;
 	if (!td_next_small_run(td, &s->listing.at, &run))
 		return true;

@@ -7,13 +7,6 @@
 #include "core/log.h"
 #include "tdx/tdx_abi.h"
 
-/* Every register that a leaf takes or returns, besides RAX. The layout is known to seamcall.S.
- */
-struct seamcall_regs {
-	uint64_t rcx, rdx, rbx, rbp, rsi, rdi;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-};
-
 /*
  * The one way to the module: seamcall.S, or a software module in hosted tests. Returns
  * RAX; *regs is what the registers hold afterwards. When the module did not run

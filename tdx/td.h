@@ -43,15 +43,6 @@ struct td_vcpu {
 	hpa_t tdcx[16];
 	unsigned tdcx_count;
 	atomic_int assoc_cpu; /* CPU it is associated with, -1 = none */
-	atomic_uint_least64_t
-		exits; /* TD exits so far; vm/ waits for it to move to see an epoch left */
-	atomic_bool in_guest;
-};
-
-/* Registers around TDH.VP.ENTER: inputs before, outputs after. RAX is the status. */
-struct vp_regs {
-	uint64_t rcx, rdx, rbx, rbp, rsi, rdi;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
 /*
@@ -73,15 +64,14 @@ struct td {
 	char name[32];
 	tdr_t tdr;
 	uint16_t hkid;
-	bool has_hkid;
 	enum td_key_stage key_stage;
 	atomic_bool is_dead;
 	bool is_finalized;
 	struct td_params params;
 	hpa_t tdcx[16];
 	unsigned tdcx_count;
-	uint64_t tsc_hz_virtual;
-	uint64_t tsc_offset, tsc_multiplier; /* virtual = (host * multiplier >> 48) + offset */
+	/* The virtual TSC, constant from td_create() on: (host * multiplier >> 48) + offset. */
+	uint64_t tsc_hz_virtual, tsc_offset, tsc_multiplier;
 	struct gpa_map map;
 	struct sept_mirror sept;
 	atomic_bool must_track; /* something was BLOCKed after the last TRACK */
@@ -133,20 +123,15 @@ MUST_CHECK enum status td_populate(struct td *td, gpa_t at, uint64_t size);
 
 MUST_CHECK enum status td_finalize(struct td *td);
 
-/*
- * The TD's virtual TSC (MNG.RD TSC_OFFSET, TSC_MULTIPLIER), constant from td_create() on:
- * virtual = (host TSC * multiplier >> 48) + offset, modulo 2^64.
- */
-MUST_CHECK enum status td_read_tsc_scale(struct td *td, uint64_t *multiplier, uint64_t *offset);
-
 /* MRTD, bytes in order, read from the module. */
 MUST_CHECK enum status td_read_mrtd(struct td *td, uint8_t mrtd[48]);
 
 /*
  * One TDH.VP.ENTER of this vCPU on this CPU, interrupts disabled by the caller. The raw
- * completion status; never retries. The vCPU must be associated with this CPU or none.
+ * completion status; never retries. The vCPU must be associated with this CPU or none. *regs:
+ * inputs before, outputs after.
  */
-tdx_status_t td_vcpu_enter(struct td_vcpu *vcpu, struct vp_regs *regs);
+tdx_status_t td_vcpu_enter(struct td_vcpu *vcpu, struct seamcall_regs *regs);
 
 /* Is a virtual interrupt pending for this vCPU (VCPU_STATE_DETAILS bit 0)? On the vCPU's CPU.
  */

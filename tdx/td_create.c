@@ -6,10 +6,10 @@
 #include "core/oncpu.h"
 #include "core/string.h"
 #include "guest-abi/ghci.h"
+#include "guest-abi/tdboot.h"
 #include "mm/phys.h"
 #include "tdx/global.h"
 #include "tdx/keyid.h"
-#include "tdx/measure.h"
 #include "tdx/module.h"
 #include "tdx/status.h"
 #include "tdx/td_private.h"
@@ -22,8 +22,6 @@
 
 static enum status check_params(const struct td *td, const struct td_params *p)
 {
-	const uint64_t high = UINT64_C(1) << 32;
-
 	if (!tdx_module_info()->is_ready) {
 		log_error("TD %s: TDX is not available: %s", td->name,
 			  tdx_module_info()->refusal);
@@ -31,7 +29,7 @@ static enum status check_params(const struct td *td, const struct td_params *p)
 	}
 	if (p->max_vcpus == 0 || p->max_vcpus > TD_MAX_VCPUS ||
 	    !gpa_aligned(p->ram_low_end, SIZE_4K) || !gpa_aligned(p->ram_high_end, SIZE_4K) ||
-	    p->ram_low_end.raw > high || p->ram_high_end.raw < high ||
+	    p->ram_low_end.raw > TD_HIGH_RAM_BASE || p->ram_high_end.raw < TD_HIGH_RAM_BASE ||
 	    p->ram_high_end.raw > TD_SHARED_BIT) {
 		log_error("TD %s: expected 1 to %u vCPUs and RAM in 4K pages below %#llx",
 			  td->name, TD_MAX_VCPUS, (unsigned long long)TD_SHARED_BIT);
@@ -53,7 +51,6 @@ static enum status create_tdr(struct td *td)
 			break;
 		s = tdh_mng_create(td, td->hkid);
 		if (!tdx_is_error(s)) {
-			td->has_hkid = true;
 			td->key_stage = TD_KEY_ASSIGNED;
 			return STATUS_OK;
 		}
@@ -163,13 +160,6 @@ static enum status read_tsc(struct td *td)
 	enum status s = read_field(td, MD_TD_TSC_OFFSET, &td->tsc_offset);
 
 	return s ? s : read_field(td, MD_TD_TSC_MULTIPLIER, &td->tsc_multiplier);
-}
-
-enum status td_read_tsc_scale(struct td *td, uint64_t *multiplier, uint64_t *offset)
-{
-	*multiplier = td->tsc_multiplier;
-	*offset = td->tsc_offset;
-	return td->tsc_multiplier ? STATUS_OK : STATUS_BAD_STATE;
 }
 
 static enum status build(struct td *td)

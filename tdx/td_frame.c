@@ -3,6 +3,7 @@
 
 #include "core/hw.h"
 #include "core/log.h"
+#include "guest-abi/tdboot.h"
 #include "mm/phys.h"
 #include "tdx/td_private.h"
 #include "tdx/tdmr_init.h"
@@ -65,13 +66,12 @@ void td_frame_quarantine(struct td *td, hpa_t at, uint64_t size, const char *wha
 
 bool td_is_ram(const struct td *td, gpa_t at, uint64_t size)
 {
-	const uint64_t high = UINT64_C(1) << 32;
 	uint64_t end = at.raw + size;
 
 	if (end < at.raw)
 		return false;
 	return end <= td->params.ram_low_end.raw ||
-	       (at.raw >= high && end <= td->params.ram_high_end.raw);
+	       (at.raw >= TD_HIGH_RAM_BASE && end <= td->params.ram_high_end.raw);
 }
 
 bool td_is_unmapping(const struct td *td, gpa_t at, uint64_t size)

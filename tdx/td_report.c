@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#define HIGH_RAM (UINT64_C(1) << 32)
+#include "guest-abi/tdboot.h"
 
 /* Entries of 2M or more that one call looks at. */
 #define REGIONS_PER_CALL 4096U
@@ -25,13 +25,6 @@ const char *td_small_reason_text(enum td_small_reason reason)
 		return "frames of several 2M";
 	}
 	return "?";
-}
-
-gpa_t td_report_end(const struct td *td)
-{
-	uint64_t high = td->params.ram_high_end.raw;
-
-	return gpa(high > HIGH_RAM ? high : HIGH_RAM);
 }
 
 /* ---- Secure EPT ---- */
@@ -101,7 +94,7 @@ static bool add_region(const struct td *td, struct sept_slot region, struct td_s
 
 bool td_next_small_run(const struct td *td, gpa_t *at, struct td_small_run *run)
 {
-	gpa_t end = td_report_end(td);
+	gpa_t end = td->params.ram_high_end;
 
 	run->pages = 0;
 	for (unsigned i = 0; i < REGIONS_PER_CALL && at->raw < end.raw; i++) {
@@ -124,7 +117,7 @@ bool td_next_gpa_run(const struct td *td, gpa_t at, struct td_gpa_run *run)
 
 	if (at.raw >= end.raw) {
 		end = td->params.ram_high_end;
-		at = gpa(at.raw > HIGH_RAM ? at.raw : HIGH_RAM);
+		at = gpa(at.raw > TD_HIGH_RAM_BASE ? at.raw : TD_HIGH_RAM_BASE);
 	}
 	if (at.raw >= end.raw)
 		return false;

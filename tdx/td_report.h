@@ -31,13 +31,10 @@ struct td_small_run {
 
 /*
  * The first such run at or above *at, 2M aligned; *at moves behind what was looked at. False
- * when there is none in it. A call looks at a bounded part: go on until td_report_end(); of a
- * run longer than that the rest is the next run.
+ * when there is none in it. A call looks at a bounded part: go on until params.ram_high_end; of
+ * a run longer than that the rest is the next run.
  */
 bool td_next_small_run(const struct td *td, gpa_t *at, struct td_small_run *run);
-
-/* Above all private memory of the TD. */
-gpa_t td_report_end(const struct td *td);
 
 /* RAM of one kind. */
 struct td_gpa_run {

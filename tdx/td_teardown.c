@@ -6,6 +6,7 @@
 #include "core/hw.h"
 #include "core/log.h"
 #include "core/oncpu.h"
+#include "guest-abi/tdboot.h"
 #include "tdx/keyid.h"
 #include "tdx/td_private.h"
 
@@ -17,8 +18,6 @@
 
 /* Of td_reclaim()'s budget, in pages of 4K. */
 #define LARGE_PAGE_COST 32
-
-#define HIGH_RAM (UINT64_C(1) << 32)
 
 /* ---- KeyID ---- */
 
@@ -123,18 +122,14 @@ enum status td_release_keyid(struct td *td)
 	}
 	if (td->key_stage == TD_KEY_FLUSHED) {
 		s = write_back_and_free(td);
-		if (!s)
+		if (!s) {
 			td->key_stage = TD_KEY_FREED;
+			keyid_free(td->hkid);
+		}
 	}
 	if (s)
 		return s == STATUS_BUSY ? s : lose_key(td);
-	if (td->key_stage == TD_KEY_LOST)
-		return STATUS_HW_FAULT;
-	if (td->has_hkid) {
-		keyid_free(td->hkid);
-		td->has_hkid = false;
-	}
-	return STATUS_OK;
+	return td->key_stage == TD_KEY_LOST ? STATUS_HW_FAULT : STATUS_OK;
 }
 
 /* ---- Pages ---- */
@@ -219,17 +214,15 @@ static uint64_t low_units(const struct td *td)
 
 static uint64_t unit_count(const struct td *td)
 {
-	uint64_t high = td->params.ram_high_end.raw;
-
 	return low_units(td) +
-	       (high > HIGH_RAM ? align_up(high - HIGH_RAM, SIZE_2M) / SIZE_2M : 0);
+	       align_up(td->params.ram_high_end.raw - TD_HIGH_RAM_BASE, SIZE_2M) / SIZE_2M;
 }
 
 static gpa_t unit_base(const struct td *td, uint64_t unit)
 {
 	uint64_t low = low_units(td);
 
-	return gpa(unit < low ? unit * SIZE_2M : HIGH_RAM + (unit - low) * SIZE_2M);
+	return gpa(unit < low ? unit * SIZE_2M : TD_HIGH_RAM_BASE + (unit - low) * SIZE_2M);
 }
 
 /* This CPU's own, a new one, or one that another CPU left. */

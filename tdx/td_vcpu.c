@@ -8,9 +8,6 @@
 #include "tdx/global.h"
 #include "tdx/td_private.h"
 
-STATIC_ASSERT(sizeof(struct vp_regs) == sizeof(struct seamcall_regs),
-	      "VP.ENTER's registers are those of a SEAMCALL");
-
 static enum status create_tdvpr(struct td *td, struct td_vcpu *vcpu)
 {
 	tdx_status_t s;
@@ -126,21 +123,14 @@ enum status td_vcpu_configure(struct td_vcpu *vcpu, hpa_t pid, uint8_t vector,
 	return work.result;
 }
 
-tdx_status_t td_vcpu_enter(struct td_vcpu *vcpu, struct vp_regs *regs)
+tdx_status_t td_vcpu_enter(struct td_vcpu *vcpu, struct seamcall_regs *regs)
 {
 	int cpu = (int)this_cpu();
-	struct seamcall_regs r;
-	tdx_status_t s;
+	tdx_status_t s = tdh_vp_enter(vcpu, regs);
 
-	__builtin_memcpy(&r, regs, sizeof(r));
-	atomic_store_explicit(&vcpu->in_guest, true, memory_order_release);
-	s = tdh_vp_enter(vcpu, &r);
-	__builtin_memcpy(regs, &r, sizeof(r));
 	if (atomic_load_explicit(&vcpu->assoc_cpu, memory_order_relaxed) != cpu &&
 	    tdx_code(s) != TDX_VCPU_ASSOCIATED)
 		atomic_store_explicit(&vcpu->assoc_cpu, cpu, memory_order_relaxed);
-	atomic_fetch_add_explicit(&vcpu->exits, 1, memory_order_release);
-	atomic_store_explicit(&vcpu->in_guest, false, memory_order_release);
 	return s;
 }
 

@@ -29,6 +29,13 @@ static inline bool tdx_is_error(tdx_status_t s) { return s.raw >> 63; }
 static inline bool tdx_is_non_recoverable(tdx_status_t s) { return (s.raw >> 62) & 1; }
 static inline bool tdx_is_fatal(tdx_status_t s) { return (s.raw >> 61) & 1; }
 
+/* Every register that a leaf takes or returns, besides RAX. The layout is known to seamcall.S.
+ */
+struct seamcall_regs {
+	uint64_t rcx, rdx, rbx, rbp, rsi, rdi;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
 /* SEAMCALL leaves (RAX bits 15:0). */
 /* clang-format off */
 #define TDH_LEAF_LIST(X)                                                                \

@@ -160,15 +160,11 @@ static enum status create_vcpu(struct vm *vm, unsigned i)
 
 static enum status init_clock(struct vm *vm)
 {
-	uint64_t multiplier;
-	uint64_t offset;
-	enum status s = td_read_tsc_scale(&vm->td, &multiplier, &offset);
-
-	if (s == STATUS_OK && multiplier == 0)
+	if (vm->td.tsc_multiplier == 0)
 		return STATUS_HW_FAULT;
-	if (s == STATUS_OK)
-		vclock_init(&vm->clock, multiplier, offset, vm->td.tsc_hz_virtual);
-	return s;
+	vclock_init(&vm->clock, vm->td.tsc_multiplier, vm->td.tsc_offset,
+		    vm->td.tsc_hz_virtual);
+	return STATUS_OK;
 }
 
 static enum status populate(struct vm *vm)

@@ -58,7 +58,7 @@ struct vcpu {
 	atomic_int run; /* enum vcpu_run */
 	atomic_bool nmi_wanted;
 	atomic_uint_least64_t entry; /* odd while it may be inside the guest */
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 	struct vlapic apic;
 	uint8_t event_vector;            /* SetupEventNotifyInterrupt; 0 = none */
 	uint64_t exits[EXIT_KIND_COUNT]; /* written by its CPU, read by anyone */

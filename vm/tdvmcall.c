@@ -195,7 +195,7 @@ static enum exit_action get_quote(struct vcpu *v)
 }
 
 /* Eight registers of text, in this order; what is no text becomes '.'. */
-static void fatal_text(const struct vp_regs *r, char text[65])
+static void fatal_text(const struct seamcall_regs *r, char text[65])
 {
 	const uint64_t words[8] = {r->r14, r->r15, r->rbx, r->rdi,
 				   r->rsi, r->r8,  r->r9,  r->rdx};

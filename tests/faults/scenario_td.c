@@ -100,7 +100,7 @@ static enum status read_vcpu(struct life *l)
 
 static enum status enter_on(struct life *l, unsigned vcpu, unsigned cpu)
 {
-	struct vp_regs regs = {0};
+	struct seamcall_regs regs = {0};
 	unsigned home = fake_set_this_cpu(cpu);
 	tdx_status_t s = td_vcpu_enter(&l->vcpus[vcpu], &regs);
 

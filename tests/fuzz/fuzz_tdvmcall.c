@@ -205,7 +205,7 @@ static uint64_t take_operand(struct fuzz_input *in)
 	}
 }
 
-static void take_call(struct fuzz_input *in, struct vp_regs *r)
+static void take_call(struct fuzz_input *in, struct seamcall_regs *r)
 {
 	static const uint64_t calls[] = {EXIT_CPUID,
 					 EXIT_HLT,
@@ -244,7 +244,7 @@ static void write_shared(struct fuzz_input *in)
 }
 
 /* MapGPA that says SUCCESS did what it was asked for, as far as it was RAM. */
-static void check_map_gpa(const struct vp_regs *before, const struct vp_regs *after)
+static void check_map_gpa(const struct seamcall_regs *before, const struct seamcall_regs *after)
 {
 	uint64_t start = before->r12 & ~TD_SHARED_BIT;
 	enum page_level uniform;
@@ -262,7 +262,8 @@ static void check_map_gpa(const struct vp_regs *before, const struct vp_regs *af
 }
 
 /* GetQuote that says SUCCESS had a buffer as the GHCI wants it, and left its answer there. */
-static void check_get_quote(const struct vp_regs *before, const struct vp_regs *after)
+static void check_get_quote(const struct seamcall_regs *before,
+			    const struct seamcall_regs *after)
 {
 	struct ghci_quote_header h;
 
@@ -278,7 +279,7 @@ static void check_get_quote(const struct vp_regs *before, const struct vp_regs *
 
 static void one_call(struct fuzz_input *in, struct vcpu *v)
 {
-	struct vp_regs before;
+	struct seamcall_regs before;
 
 	take_call(in, &v->regs);
 	before = v->regs;
@@ -298,7 +299,7 @@ static void one_step(struct fuzz_input *in)
 	uint64_t status;
 
 	hw_irq_disable();
-	v->regs = (struct vp_regs){.rcx = 0};
+	v->regs = (struct seamcall_regs){.rcx = 0};
 	atomic_store(&v->run, VCPU_RUNNABLE);
 	switch (kind % 8) {
 	case 0:

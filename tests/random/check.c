@@ -162,7 +162,8 @@ static void check_keyids(void)
 	unsigned used = 0;
 
 	for (unsigned i = 0; i < TENANTS; i++)
-		used += tenants[i].td.has_hkid;
+		used += tenants[i].td.key_stage != TD_KEY_NONE &&
+			tenants[i].td.key_stage != TD_KEY_FREED;
 	if (tdx_keyid_free_count() + used != keyids_at_start)
 		fail("%u KeyIDs are free and %u in use, of %u", tdx_keyid_free_count(), used,
 		     keyids_at_start);

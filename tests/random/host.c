@@ -184,7 +184,7 @@ static void release(struct tenant *t, const struct op *op)
 	t->stage = STAGE_DYING;
 	s = td_release_keyid(&t->td);
 	expect(t, s, EXPECT(OK));
-	if (!s && t->td.has_hkid)
+	if (!s && t->td.key_stage != TD_KEY_FREED)
 		fail("TD %u: still has KeyID %u", t->index, t->td.hkid);
 }
 

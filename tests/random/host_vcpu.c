@@ -155,7 +155,7 @@ static enum action private_fault(struct tenant *t, unsigned index, gpa_t at, uin
 	return count_fault(t, index, at, s);
 }
 
-static enum action vmcall(struct tenant *t, unsigned index, struct vp_regs *regs)
+static enum action vmcall(struct tenant *t, unsigned index, struct seamcall_regs *regs)
 {
 	uint64_t at = regs->r12 & ~TD_SHARED_BIT;
 
@@ -187,7 +187,7 @@ static enum action refused(struct tenant *t, struct td_vcpu *v, tdx_status_t s)
 }
 
 static enum action handle_exit(struct tenant *t, unsigned index, tdx_status_t s,
-			       struct vp_regs *regs)
+			       struct seamcall_regs *regs)
 {
 	if (tdx_code(s) != TDX_SUCCESS)
 		return refused(t, &t->vcpus[index], s);
@@ -215,9 +215,21 @@ static bool bring_here(struct tenant *t, struct td_vcpu *v)
 	return home < 0 || (unsigned)home == this_cpu();
 }
 
+static tdx_status_t enter(struct tenant *t, unsigned index, struct seamcall_regs *regs)
+{
+	struct guest_vcpu *g = &t->guests[index];
+	tdx_status_t s;
+
+	atomic_store(&g->is_inside, true);
+	s = td_vcpu_enter(&t->vcpus[index], regs);
+	atomic_fetch_add(&g->exits, 1);
+	atomic_store(&g->is_inside, false);
+	return s;
+}
+
 static void enter_often(struct tenant *t, unsigned index)
 {
-	struct vp_regs regs = {0};
+	struct seamcall_regs regs = {0};
 	unsigned entries = 0;
 	enum action action = AGAIN;
 
@@ -228,7 +240,7 @@ static void enter_often(struct tenant *t, unsigned index)
 		if (!bring_here(t, &t->vcpus[index]))
 			break;
 		lp.tlb.count = 0;
-		action = handle_exit(t, index, td_vcpu_enter(&t->vcpus[index], &regs), &regs);
+		action = handle_exit(t, index, enter(t, index, &regs), &regs);
 		oncpu_drain();
 		entries++;
 	}

@@ -40,7 +40,9 @@ enum instruction { INSN_NONE, INSN_ACCEPT, INSN_TOUCH, INSN_VEINFO, INSN_VMCALL 
 
 struct guest_vcpu {
 	atomic_flag is_entered; /* by one LP at a time */
-	uint8_t instruction;    /* enum instruction */
+	atomic_bool is_inside;  /* between VP.ENTER and its return */
+	atomic_uint exits;
+	uint8_t instruction; /* enum instruction */
 	uint8_t level;
 	bool is_write;
 	bool is_own; /* a touch of what the guest owned when it faulted */

@@ -21,12 +21,12 @@ static void give_token(struct tenant *t) { atomic_flag_clear(&t->is_converting);
 /* ---- Making vCPUs leave ---- */
 
 /* False when one stays inside, which happens with one thread only. */
-static bool wait_outside(const struct td_vcpu *v, bool until_next_exit)
+static bool wait_outside(const struct guest_vcpu *g, bool until_next_exit)
 {
-	uint64_t exits = atomic_load(&v->exits);
+	unsigned exits = atomic_load(&g->exits);
 
-	while (atomic_load(&v->in_guest)) {
-		if (until_next_exit && atomic_load(&v->exits) != exits)
+	while (atomic_load(&g->is_inside)) {
+		if (until_next_exit && atomic_load(&g->exits) != exits)
 			break;
 		if (!lp_wait())
 			return false;
@@ -40,7 +40,7 @@ static bool kick_and_wait(struct tenant *t, bool until_next_exit)
 
 	atomic_fetch_add(&t->kicks, 1);
 	for (unsigned i = 0; i < t->td.vcpu_count; i++)
-		is_outside &= wait_outside(&t->vcpus[i], until_next_exit);
+		is_outside &= wait_outside(&t->guests[i], until_next_exit);
 	return is_outside;
 }
 

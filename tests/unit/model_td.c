@@ -45,10 +45,10 @@ void model_td_start(uint64_t attributes)
 	EXPECT_EQ(td_finalize(&model_td), STATUS_OK);
 }
 
-uint64_t model_td_enter(unsigned vcpu, uint64_t fill, struct vp_regs *regs)
+uint64_t model_td_enter(unsigned vcpu, uint64_t fill, struct seamcall_regs *regs)
 {
-	*regs = (struct vp_regs){fill, fill, fill, fill, fill, fill, fill,
-				 fill, fill, fill, fill, fill, fill, fill};
+	*regs = (struct seamcall_regs){fill, fill, fill, fill, fill, fill, fill,
+				       fill, fill, fill, fill, fill, fill, fill};
 	return td_vcpu_enter(&model_vcpu[vcpu], regs).raw;
 }
 
@@ -63,7 +63,7 @@ static void exit_once(unsigned cpu, struct tdx_vcpu_view *view, struct tdx_exit 
 	next_exit.reason = UINT32_MAX;
 }
 
-uint64_t model_td_exit(unsigned vcpu, const struct tdx_exit *exit, struct vp_regs *regs)
+uint64_t model_td_exit(unsigned vcpu, const struct tdx_exit *exit, struct seamcall_regs *regs)
 {
 	next_exit = *exit;
 	next_exit.tsc_in_guest = UINT64_MAX / 2;

@@ -19,10 +19,10 @@ extern hpa_t model_shared;
 void model_td_start(uint64_t attributes);
 
 /* TDH.VP.ENTER with all registers `fill`, on this CPU: RAX, and the rest in *regs. */
-uint64_t model_td_enter(unsigned vcpu, uint64_t fill, struct vp_regs *regs);
+uint64_t model_td_enter(unsigned vcpu, uint64_t fill, struct seamcall_regs *regs);
 
 /* One exit of the guest, which must end in a TD exit. */
-uint64_t model_td_exit(unsigned vcpu, const struct tdx_exit *exit, struct vp_regs *regs);
+uint64_t model_td_exit(unsigned vcpu, const struct tdx_exit *exit, struct seamcall_regs *regs);
 
 /* One TDCALL, after which the guest takes an interrupt if it still runs. */
 struct model_tdcall {
@@ -30,9 +30,9 @@ struct model_tdcall {
 };
 
 struct model_outcome {
-	uint64_t status;     /* of TDH.VP.ENTER: 1 if the guest was resumed */
-	struct vp_regs host; /* then the interrupt's */
-	uint32_t event;      /* injected after the TDCALL */
+	uint64_t status;           /* of TDH.VP.ENTER: 1 if the guest was resumed */
+	struct seamcall_regs host; /* then the interrupt's */
+	uint32_t event;            /* injected after the TDCALL */
 	uint64_t rax, rcx, rdx, r8, rip_moved;
 };
 

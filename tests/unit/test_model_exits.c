@@ -34,7 +34,7 @@ struct report {
 
 static void check(unsigned vcpu, const struct report *want)
 {
-	struct vp_regs got;
+	struct seamcall_regs got;
 
 	EXPECT_EQ(model_td_exit(vcpu, &want->exit, &got), want->status | want->exit.reason);
 	EXPECT_EQ(got.rcx, want->rcx);
@@ -63,7 +63,7 @@ static void handle_then_stop(unsigned cpu, struct tdx_vcpu_view *view, struct td
 
 static uint32_t event_after(const struct tdx_exit *exit)
 {
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	handled = *exit;
 	is_first = true;
@@ -109,7 +109,7 @@ TEST(model_never_enters_a_vcpu_again_after_its_triple_fault)
 		{.reason = 2, .qualification = 5}, .status = DEAD_VCPU, .rcx = 5};
 	const struct report other = {{.reason = 1, .interruption_info = 0x80000020},
 				     .r9 = 0x80000020};
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	model_td_start(TDX_ATTR_SEPT_VE_DISABLE);
 	check(0, &fault);
@@ -119,7 +119,7 @@ TEST(model_never_enters_a_vcpu_again_after_its_triple_fault)
 
 static void check_fatal(const struct report *fatal)
 {
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	model_td_start(TDX_ATTR_SEPT_VE_DISABLE);
 	check(0, fatal);
@@ -212,7 +212,7 @@ TEST(model_opens_the_nmi_window_only_for_an_nmi_that_the_host_wants)
 static void while_another_ends_the_td(unsigned cpu, struct tdx_vcpu_view *view,
 				      struct tdx_exit *exit)
 {
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	if (view->vcpu_index == 1) {
 		exit->reason = 75;
@@ -228,7 +228,7 @@ static void while_another_ends_the_td(unsigned cpu, struct tdx_vcpu_view *view,
 
 TEST(model_takes_a_vcpu_out_of_a_td_that_another_has_ended)
 {
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	model_td_start(TDX_ATTR_SEPT_VE_DISABLE);
 	EXPECT_EQ(td_vcpu_flush(&model_vcpu[1]), STATUS_OK);
@@ -241,7 +241,7 @@ TEST(model_tells_the_host_of_a_bus_lock_once)
 {
 	const struct tdx_exit handled_exit = {.reason = 10 | BUS_LOCK, .instruction_length = 2};
 	const struct tdx_exit interrupt = {.reason = 1 | BUS_LOCK};
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	model_td_start(TDX_ATTR_SEPT_VE_DISABLE);
 	EXPECT_EQ(model_td_exit(0, &handled_exit, &regs), BUS_LOCK | 74);
@@ -252,7 +252,7 @@ TEST(model_tells_the_host_of_a_bus_lock_once)
 TEST(model_stops_a_debuggable_td_before_an_exception_that_the_host_watches)
 {
 	const struct tdx_exit vmcall = {.reason = 18, .instruction_length = 3};
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	model_td_start(TDX_ATTR_SEPT_VE_DISABLE | DEBUG);
 	EXPECT_EQ(tdh_vp_wr(&model_vcpu[0], EXCEPTIONS, 1 << 20, 1 << 20).raw, 0);
@@ -263,7 +263,7 @@ TEST(model_stops_a_debuggable_td_before_an_exception_that_the_host_watches)
 
 TEST(model_clears_rbp_at_an_exit_even_of_a_td_that_leaves_it_alone)
 {
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	model_td_start(TDX_ATTR_SEPT_VE_DISABLE);
 	hosted_set_guest(NULL);

@@ -93,7 +93,7 @@ static void start(void) { model_td_start(TDX_ATTR_SEPT_VE_DISABLE); }
 
 static void run(const struct step *of, unsigned count)
 {
-	struct vp_regs regs = {0};
+	struct seamcall_regs regs = {0};
 
 	steps = of;
 	step_count = count;
@@ -187,7 +187,7 @@ TEST(model_owns_the_control_register_bits_that_the_cpu_or_the_td_fixes)
 TEST(model_kills_a_td_at_an_exit_that_nobody_asked_for)
 {
 	const struct tdx_exit exit = {.reason = CR_ACCESS, .qualification = CLTS};
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	start();
 	EXPECT_EQ(model_td_exit(0, &exit, &regs), UINT64_C(0x600000020000001c));
@@ -351,7 +351,7 @@ static void violate_twice(unsigned cpu, struct tdx_vcpu_view *view, struct tdx_e
 
 TEST(model_has_one_ve_at_a_time)
 {
-	struct vp_regs regs = {0};
+	struct seamcall_regs regs = {0};
 
 	start();
 	hosted_set_guest(violate_twice);

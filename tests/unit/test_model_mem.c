@@ -466,7 +466,7 @@ static bool interrupt_in_time(void *ctx, unsigned lp, bool guest_side)
 
 TEST(model_blocking_forgets_how_much_of_a_page_was_accepted)
 {
-	struct vp_regs regs = {0};
+	struct seamcall_regs regs = {0};
 
 	hosted_machine.interrupt_pending = interrupt_in_time;
 	start_running(0);
@@ -498,7 +498,7 @@ static void fault_three_times(unsigned cpu, struct tdx_vcpu_view *view, struct t
 
 TEST(model_a_dead_vcpu_is_read_but_no_more_written)
 {
-	struct vp_regs regs = {0};
+	struct seamcall_regs regs = {0};
 
 	start_running(TDX_ATTR_DEBUG);
 	EXPECT_EQ(vp_write(CR0, 0x31, ALL), 0);

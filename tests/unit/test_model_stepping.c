@@ -64,7 +64,7 @@ static void step(unsigned cpu, struct tdx_vcpu_view *view, struct tdx_exit *exit
 			.reason = MONITOR_TRAP, .rip_advance = 3, .tsc_in_guest = 20};
 }
 
-static uint64_t enter_stepped(struct tdx_exit exit, struct vp_regs *regs)
+static uint64_t enter_stepped(struct tdx_exit exit, struct seamcall_regs *regs)
 {
 	steps = runs = raised_interrupts = raised_nmis = raised_inits = 0;
 	first = exit;
@@ -86,7 +86,7 @@ static const struct tdx_exit too_soon = {.reason = INTERRUPT,
 TEST(model_steps_the_guest_on_before_it_reports_an_interrupt_that_came_too_soon)
 {
 	unsigned seen = 0, least = UINT32_MAX, most = 0;
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	start_stepping();
 	for (unsigned i = 0; i < 200; i++) {
@@ -106,7 +106,7 @@ TEST(model_steps_the_guest_on_before_it_reports_an_interrupt_that_came_too_soon)
 TEST(model_reports_an_interrupt_at_once_after_progress_in_bytes_or_in_time)
 {
 	struct tdx_exit far = too_soon, late = too_soon;
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	start_stepping();
 	far.rip_advance = 31;
@@ -123,7 +123,7 @@ TEST(model_reports_an_interrupt_at_once_after_progress_in_bytes_or_in_time)
 
 TEST(model_reports_another_exit_that_comes_between_two_steps)
 {
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	start_stepping();
 	stop_after = 1;
@@ -136,7 +136,7 @@ TEST(model_reports_another_exit_that_comes_between_two_steps)
 TEST(model_gives_an_nmi_and_an_init_back_after_the_steps)
 {
 	struct tdx_exit nmi = too_soon, init = too_soon;
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	start_stepping();
 	nmi.reason = 0;
@@ -151,7 +151,7 @@ TEST(model_gives_an_nmi_and_an_init_back_after_the_steps)
 
 TEST(model_ends_a_td_that_it_cannot_step_because_the_apic_is_off)
 {
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	start_stepping();
 	fake_set_msr(APIC_BASE, 0xfee00000);
@@ -161,7 +161,7 @@ TEST(model_ends_a_td_that_it_cannot_step_because_the_apic_is_off)
 
 TEST(model_steps_no_guest_on_a_machine_that_cannot)
 {
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	model_td_start(TDX_ATTR_SEPT_VE_DISABLE);
 	EXPECT_EQ(enter_stepped(too_soon, &regs), INTERRUPT);
@@ -176,7 +176,7 @@ static uint64_t fault(uint64_t gpa, uint64_t rip_advance)
 				      .qualification = 0x81,
 				      .gpa = gpa,
 				      .rip_advance = rip_advance};
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 	uint64_t rax = model_td_exit(0, &exit, &regs);
 
 	EXPECT_EQ(rax, EPT_VIOLATION);
@@ -191,7 +191,7 @@ static void fault_times(unsigned times, uint64_t gpa)
 
 static bool is_refused(void)
 {
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	hosted_set_guest(NULL);
 	return model_td_enter(0, HELD_RBP, &regs) == EPT_VIOLATION && regs.rcx == 2 &&
@@ -239,7 +239,7 @@ static void cpuid_then_fault(unsigned cpu, struct tdx_vcpu_view *view, struct td
 
 TEST(model_counts_an_instruction_that_it_emulates_as_progress)
 {
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	model_td_start(TDX_ATTR_SEPT_VE_DISABLE);
 	fault_times(6, ABSENT);
@@ -272,7 +272,7 @@ TEST(model_tells_a_guest_of_a_suspicion_that_is_over_if_it_asked)
 {
 	const struct model_tdcall notify = {
 		.rax = TDG_VM_WR, .rdx = NOTIFY_FIELD, .r8 = 1, .r9 = 1};
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	model_td_start(TDX_ATTR_SEPT_VE_DISABLE);
 	EXPECT_EQ(model_td_call(1, notify).rax, 0);
@@ -284,7 +284,7 @@ TEST(model_tells_a_guest_of_a_suspicion_that_is_over_if_it_asked)
 
 TEST(model_tells_no_guest_of_a_suspicion_that_did_not_ask)
 {
-	struct vp_regs regs;
+	struct seamcall_regs regs;
 
 	model_td_start(TDX_ATTR_SEPT_VE_DISABLE);
 	suspect_and_resolve();

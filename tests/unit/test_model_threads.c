@@ -71,7 +71,7 @@ static void guest(unsigned cpu, struct tdx_vcpu_view *view, struct tdx_exit *exi
 
 static void *run_guest(void *unused)
 {
-	struct vp_regs regs = {0};
+	struct seamcall_regs regs = {0};
 
 	(void)unused;
 	(void)fake_set_this_cpu(0);

@@ -49,7 +49,7 @@ static void guest(unsigned cpu, struct tdx_vcpu_view *vcpu, struct tdx_exit *exi
 
 static void enter(void)
 {
-	struct vp_regs regs = {0};
+	struct seamcall_regs regs = {0};
 
 	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpus[0], &regs)), TDX_SUCCESS);
 }

@@ -212,7 +212,7 @@ static void *promote_or_fault(void *arg)
 
 TEST_WITH_THREADS(tdx_threads_fault_during_promotions_and_nothing_is_lost)
 {
-	struct vp_regs regs = {0};
+	struct seamcall_regs regs = {0};
 
 	create();
 	memset(&vcpu, 0, sizeof(vcpu));

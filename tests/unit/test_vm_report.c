@@ -44,7 +44,7 @@ TEST(vm_report_gives_a_tds_mechanism_until_its_teardown_begins)
 	EXPECT_TRUE(vm_td("web") == NULL);
 	guest_create(NULL, 0);
 	while (!td_next_small_run(vm_td("web"), &at, &run) &&
-	       at.raw < td_report_end(vm_td("web")).raw)
+	       at.raw < vm_td("web")->params.ram_high_end.raw)
 		;
 	EXPECT_EQ(run.reason, TD_SMALL_MEASURED);
 	EXPECT_EQ(run.pages, 17);
