@@ -22,13 +22,6 @@ static inline uint32_t tdx_code(tdx_status_t s) { return (uint32_t)(s.raw >> 32)
 static inline uint32_t tdx_operand(tdx_status_t s) { return (uint32_t)s.raw; }
 static inline bool tdx_is_error(tdx_status_t s) { return s.raw >> 63; }
 
-/*
- * The statuses that end the vCPU or the whole TD: TDX_NON_RECOVERABLE_* carry bit 62
- * without being errors (bit 63) of the call.
- */
-static inline bool tdx_is_non_recoverable(tdx_status_t s) { return (s.raw >> 62) & 1; }
-static inline bool tdx_is_fatal(tdx_status_t s) { return (s.raw >> 61) & 1; }
-
 /* Every register that a leaf takes or returns, besides RAX. The layout is known to seamcall.S.
  */
 struct seamcall_regs {
@@ -360,17 +353,6 @@ typedef struct {
 	hpa_t pa;
 } tdvpr_t;
 
-/* PAMT page types (PHYMEM.PAGE.RDMD and RECLAIM, RCX). */
-enum tdx_page_type {
-	PT_NDA = 0,
-	PT_RSVD = 1,
-	PT_REG = 3,
-	PT_TDR = 4,
-	PT_TDCX = 5,
-	PT_TDVPR = 6,
-	PT_EPT = 8,
-};
-
 /* Secure EPT: RDX of the MEM leaves, level in 2:0 and one of these in 15:8. */
 enum sept_state {
 	SEPT_FREE = 0,
@@ -382,10 +364,7 @@ enum sept_state {
 	SEPT_NL_MAPPED = 0x84,
 };
 
-static inline unsigned sept_rdx_level(uint64_t rdx) { return (unsigned)(rdx & 7); }
 static inline unsigned sept_rdx_state(uint64_t rdx) { return (unsigned)(rdx >> 8 & 0xff); }
-
-#define SEPT_ENTRY_HPA_MASK UINT64_C(0x000ffffffffff000)
 
 /* Convertible memory range (SYS.INFO). */
 struct tdx_cmr_info {
@@ -476,9 +455,6 @@ STATIC_ASSERT(sizeof(struct tdx_td_params) == 1024, "TD_PARAMS is 1024 bytes");
 /* ATTRIBUTES */
 #define TDX_ATTR_DEBUG           (UINT64_C(1) << 0)
 #define TDX_ATTR_SEPT_VE_DISABLE (UINT64_C(1) << 28)
-#define TDX_ATTR_MIGRATABLE      (UINT64_C(1) << 29)
-#define TDX_ATTR_PKS             (UINT64_C(1) << 30)
-#define TDX_ATTR_PERFMON         (UINT64_C(1) << 63)
 
 /* CONFIG_FLAGS */
 #define TDX_CONFIG_FLEXIBLE_PENDING_VE (UINT64_C(1) << 1)
@@ -492,11 +468,9 @@ STATIC_ASSERT(sizeof(struct tdx_td_params) == 1024, "TD_PARAMS is 1024 bytes");
 #define TDX_TSC_UNIT_MAX 400
 
 /* TDX_FEATURES0. From bit 24 on features are younger than CLFLUSH_BEFORE_ALLOC. */
-#define TDX_FEATURE_NO_RBP_MOD           (UINT64_C(1) << 18)
 #define TDX_FEATURE_CLFLUSH_BEFORE_ALLOC (UINT64_C(1) << 23)
 
 /* Global metadata (SYS.RD). */
-#define MD_FIRST                 UINT64_C(0xffffffffffffffff)
 #define MD_BUILD_DATE            UINT64_C(0x8800000200000001)
 #define MD_MINOR_VERSION         UINT64_C(0x0800000100000003)
 #define MD_MAJOR_VERSION         UINT64_C(0x0800000100000004)
@@ -523,13 +497,9 @@ STATIC_ASSERT(sizeof(struct tdx_td_params) == 1024, "TD_PARAMS is 1024 bytes");
 #define MD_CPUID_CONFIG_VALUES   UINT64_C(0x9900000300000500)
 
 /* TD metadata (MNG.RD). */
-#define MD_TD_CHLDCNT         UINT64_C(0x8010000300000004)
-#define MD_TD_NUM_ASSOC_VCPUS UINT64_C(0x9010000200000002)
-#define MD_TD_OP_STATE        UINT64_C(0x9010000200000004)
-#define MD_TD_TSC_OFFSET      UINT64_C(0x111000030000000a)
-#define MD_TD_TSC_MULTIPLIER  UINT64_C(0x111000030000000b)
-#define MD_TD_EPOCH           UINT64_C(0x9210000300000000)
-#define MD_TD_MRTD            UINT64_C(0x1310000300000000) /* + 0..5 */
+#define MD_TD_TSC_OFFSET     UINT64_C(0x111000030000000a)
+#define MD_TD_TSC_MULTIPLIER UINT64_C(0x111000030000000b)
+#define MD_TD_MRTD           UINT64_C(0x1310000300000000) /* + 0..5 */
 
 /* vCPU metadata (VP.RD/WR). */
 #define MD_VP_NOTIFICATION_VECTOR UINT64_C(0x0024000100000002)

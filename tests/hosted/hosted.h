@@ -91,8 +91,8 @@ void hosted_interrupt_times(unsigned times);
 /* Does the module own the 4K page at `hpa`? */
 bool hosted_is_owned(uint64_t hpa);
 
-/* What the module says that the 4K page at `hpa` is (PHYMEM.PAGE.RDMD), an enum tdx_page_type.
- */
+/* The PAMT type of a 4K page (PHYMEM.PAGE.RDMD); HOSTED_PAGE_FREE: no page of the module. */
+#define HOSTED_PAGE_FREE 0
 tdx_status_t hosted_page_type(hpa_t page, uint64_t *type);
 
 /* Bytes that the module owns, PAMT not counted. */

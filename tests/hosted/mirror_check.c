@@ -32,7 +32,7 @@ static void check_frame(gpa_t at, enum page_level level, mirror_entry_t e, uint6
 	hpa_t frame = mirror_frame_of(e);
 	bool is_table = mirror_is_table(e);
 
-	if (!is_table && (entry & SEPT_ENTRY_HPA_MASK) != frame.raw)
+	if (!is_table && (entry & MIRROR_FRAME_MASK) != frame.raw)
 		test_fail(__FILE__, __LINE__,
 			  "gpa %#llx level %u: mirror frame %#llx, module %#llx",
 			  (unsigned long long)at.raw, level, (unsigned long long)frame.raw,
@@ -59,7 +59,7 @@ static void check_below(struct td *td, struct sept_node *node, enum page_level l
 		if (at.raw >= UINT64_C(1) << 47)
 			return;
 		s = tdh_mem_sept_rd(td, at, level, &out);
-		if (tdx_is_error(s) || sept_rdx_level(out.level_state) != level ||
+		if (tdx_is_error(s) || (out.level_state & 7) != level ||
 		    !state_agrees(e, sept_rdx_state(out.level_state)))
 			test_fail(__FILE__, __LINE__,
 				  "gpa %#llx level %u: mirror %s, module %#llx (status %#llx)",

@@ -105,7 +105,7 @@ static void check_free_frame(hpa_t frame)
 		return;
 	}
 	s = hosted_page_type(frame, &type);
-	if (tdx_is_error(s) || type != PT_NDA)
+	if (tdx_is_error(s) || type != HOSTED_PAGE_FREE)
 		fail("frame %#llx is free here, the module says type %llu (status %#llx)",
 		     (unsigned long long)frame.raw, (unsigned long long)type,
 		     (unsigned long long)s.raw);
