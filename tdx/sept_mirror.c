@@ -206,13 +206,13 @@ static void replace(_Atomic(uint64_t) *entry, mirror_entry_t from, mirror_entry_
 void sept_fill_child(struct sept_mirror *m, struct sept_slot slot, mirror_entry_t leaf)
 {
 	struct sept_node *node = sept_child(slot);
-	enum page_level level = slot.level - 1;
+	uint64_t small = level_size(slot.level) / SEPT_ENTRIES;
 
 	for (unsigned i = 0; i < SEPT_ENTRIES; i++) {
-		mirror_entry_t e = {leaf.raw + i * level_size(level)};
+		mirror_entry_t e = {leaf.raw + i * small};
 
 		replace(&node->entry[i], MIRROR_FREE_ENTRY, e);
-		count(m, level, e, +1);
+		count(m, slot.level - 1, e, +1);
 	}
 }
 
