@@ -50,8 +50,7 @@ struct td_vcpu {
  * that any number of them work without meeting; what is above and beside them comes last.
  */
 struct td_reclaim {
-	atomic_flag is_busy; /* one CPU at a time before the first unit and after the last */
-	atomic_bool is_started;
+	atomic_flag is_busy; /* one CPU at a time after the last unit */
 	atomic_uint_least64_t next, units_left;
 	/* Unit + 1 that a CPU left for later; whoever finds no new one takes it. */
 	atomic_uint_least64_t left[MAX_CPUS];
@@ -203,10 +202,11 @@ bool td_is_private(const struct td *td, gpa_t at, enum page_level *uniform);
 MUST_CHECK enum status td_release_keyid(struct td *td);
 
 /*
- * Second half: reclaims up to `budget` pages (one of 2M counts as 32); *done when nothing (TDR
- * included) is left. Any number of CPUs at once, resumable.
+ * Second half, in steps: each reclaims one page at most (and resets 2M of it at most); *done
+ * when nothing (TDR included) is left. Any number of CPUs at once. STATUS_BAD_STATE before the
+ * KeyID is free or lost.
  */
-MUST_CHECK enum status td_reclaim(struct td *td, unsigned budget, bool *done);
+MUST_CHECK enum status td_reclaim(struct td *td, bool *done);
 
 /* S-EPT state of `at` for people, e.g. "2M MAPPED frame 0x..."; for td-info and logs. */
 void td_describe_gpa(struct td *td, gpa_t at, char *buf, size_t size);

@@ -181,9 +181,9 @@ static void undo(struct td *td)
 
 	for (unsigned i = 0; s == STATUS_BUSY && i < MAX_RELEASE_TRIES; i++)
 		s = td_release_keyid(td);
-	if (s)
-		td->key_stage = TD_KEY_LOST;
-	while (!done && !td_reclaim(td, UINT32_MAX, &done))
+	if (s == STATUS_BUSY)
+		td_lose_key(td);
+	while (!done && !td_reclaim(td, &done))
 		continue;
 }
 

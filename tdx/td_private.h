@@ -51,6 +51,9 @@ MUST_CHECK enum status td_returned_collect(struct td *td);
 /* At the TD's end: CACHE.WB has done it for all of them, or the key is lost. */
 void td_returned_end(struct td *td);
 
+/* The KeyID will not come back: what td_reclaim() finds from here on is quarantined. */
+void td_lose_key(struct td *td);
+
 /* A frame that may still be the module's: never used again. */
 void td_frame_quarantine(struct td *td, hpa_t at, uint64_t size, const char *what);
 

@@ -16,9 +16,6 @@
 /* A KeyID that was flushed after another TD's CACHE.WB began needs a cycle of its own. */
 #define MAX_FREEID_ROUNDS 4
 
-/* Of td_reclaim()'s budget, in pages of 4K. */
-#define LARGE_PAGE_COST 32
-
 /* ---- KeyID ---- */
 
 /* What stays associated is found by VPFLUSHDONE. */
@@ -101,13 +98,46 @@ static enum status write_back_and_free(struct td *td)
 	return tdx_code(s) == TDX_WBCACHE_NOT_COMPLETE ? STATUS_BUSY : td_status_of(s);
 }
 
-/* Out of reach until the next boot, and with it every page of the TD. */
-static enum status lose_key(struct td *td)
+/* ---- From the KeyID to the pages ---- */
+
+static uint64_t low_units(const struct td *td)
+{
+	return align_up(td->params.ram_low_end.raw, SIZE_2M) / SIZE_2M;
+}
+
+static uint64_t unit_count(const struct td *td)
+{
+	return low_units(td) +
+	       align_up(td->params.ram_high_end.raw - TD_HIGH_RAM_BASE, SIZE_2M) / SIZE_2M;
+}
+
+static gpa_t unit_base(const struct td *td, uint64_t unit)
+{
+	uint64_t low = low_units(td);
+
+	return gpa(unit < low ? unit * SIZE_2M : TD_HIGH_RAM_BASE + (unit - low) * SIZE_2M);
+}
+
+/* Freed or lost: from here on td_reclaim() may be called. */
+static void end_key(struct td *td, enum td_key_stage stage)
+{
+	uint64_t total = atomic_load(&td->sept.table_count) + td->tdcx_count + 1;
+
+	for (enum page_level l = LEVEL_4K; l < LEVEL_512G; l++)
+		total += atomic_load(&td->sept.leaf_count[l]);
+	for (unsigned i = 0; i < td->vcpu_count; i++)
+		total += td->vcpus[i]->tdcx_count + 1U;
+	td->key_stage = stage;
+	td_returned_end(td);
+	atomic_store(&td->teardown_total, total);
+	atomic_store(&td->reclaim.units_left, unit_count(td));
+}
+
+void td_lose_key(struct td *td)
 {
 	log_error("TD %s: KeyID %u cannot be released and is lost until the next boot",
 		  td->name, td->hkid);
-	td->key_stage = TD_KEY_LOST;
-	return STATUS_HW_FAULT;
+	end_key(td, TD_KEY_LOST);
 }
 
 enum status td_release_keyid(struct td *td)
@@ -123,16 +153,18 @@ enum status td_release_keyid(struct td *td)
 	if (td->key_stage == TD_KEY_FLUSHED) {
 		s = write_back_and_free(td);
 		if (!s) {
-			td->key_stage = TD_KEY_FREED;
 			keyid_free(td->hkid);
+			end_key(td, TD_KEY_FREED);
 		}
 	}
+	if (s == STATUS_BUSY)
+		return s;
 	if (s)
-		return s == STATUS_BUSY ? s : lose_key(td);
+		td_lose_key(td);
 	return td->key_stage == TD_KEY_LOST ? STATUS_HW_FAULT : STATUS_OK;
 }
 
-/* ---- Pages ---- */
+/* ---- One page ---- */
 
 /* False: it is quarantined. */
 static bool take_back(struct td *td, hpa_t page, enum page_level level)
@@ -156,35 +188,36 @@ static void reclaim(struct td *td, hpa_t page, enum page_level level)
 		td_frame_return(page, level_size(level));
 }
 
-/* Resetting 2M takes its time: one such page is worth many of 4K, so that a step stays short.
- */
-static void charge(unsigned *budget, enum page_level level)
+/* FREEID and RECLAIM wrote the TDR after the last CACHE.WB, under the module's own key. */
+static void reclaim_tdr(struct td *td)
 {
-	unsigned cost = level == LEVEL_4K ? 1 : LARGE_PAGE_COST;
+	hpa_t page = td->tdr.pa;
 
-	*budget = *budget > cost ? *budget - cost : 0;
+	td->tdr.pa = hpa(0);
+	if (!take_back(td, page, LEVEL_4K))
+		return;
+	if (tdx_is_error(tdh_phymem_page_wbinvd(td, keyid_address(page, keyid_global()))))
+		td_frame_quarantine(td, page, PAGE_SIZE, "TDR");
+	else
+		td_frame_return(page, PAGE_SIZE);
 }
 
-static bool reclaim_below(struct td *td, struct sept_node *node, enum page_level level,
-			  unsigned *budget);
+/* ---- The next page of something; false when there is none left ---- */
 
-/* The TD runs nowhere and this part of the tree is ours: no claim can fail. False when the
- * budget ends. */
-static bool reclaim_entry(struct td *td, struct sept_slot slot, unsigned *budget)
+static bool reclaim_below(struct td *td, struct sept_node *node, enum page_level level);
+
+/* The TD runs nowhere and this part of the tree is ours: no claim can fail. */
+static bool reclaim_entry(struct td *td, struct sept_slot slot)
 {
 	mirror_entry_t e = sept_read(slot);
 	bool is_table = mirror_is_table(e);
 
 	if (mirror_state_of(e) == MIRROR_FREE)
+		return false;
+	if ((is_table && reclaim_below(td, sept_child(slot), slot.level - 1)) ||
+	    sept_claim_alone(slot, e))
 		return true;
-	if (is_table && !reclaim_below(td, sept_child(slot), slot.level - 1, budget))
-		return false;
-	if (*budget == 0)
-		return false;
-	charge(budget, is_table ? LEVEL_4K : slot.level);
 	reclaim(td, mirror_frame_of(e), is_table ? LEVEL_4K : slot.level);
-	if (sept_claim_alone(slot, e))
-		return false;
 	if (is_table)
 		sept_commit_no_table(&td->sept, slot);
 	else
@@ -193,37 +226,58 @@ static bool reclaim_entry(struct td *td, struct sept_slot slot, unsigned *budget
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as the Secure EPT */
-static bool reclaim_below(struct td *td, struct sept_node *node, enum page_level level,
-			  unsigned *budget)
+static bool reclaim_below(struct td *td, struct sept_node *node, enum page_level level)
 {
 	for (unsigned i = 0; i < SEPT_ENTRIES; i++) {
 		struct sept_slot slot = {.node = node, .index = i, .level = level};
 
-		if (!reclaim_entry(td, slot, budget))
-			return false;
+		if (reclaim_entry(td, slot))
+			return true;
 	}
+	return false;
+}
+
+/* From the list's end, so that the count says what is left. */
+static bool reclaim_last(struct td *td, hpa_t *pages, unsigned *count)
+{
+	if (*count == 0)
+		return false;
+	reclaim(td, pages[--*count], LEVEL_4K);
 	return true;
 }
 
+static bool reclaim_vcpu(struct td *td, struct td_vcpu *vcpu)
+{
+	if (reclaim_last(td, vcpu->tdcx, &vcpu->tdcx_count))
+		return true;
+	if (!vcpu->tdvpr.pa.raw)
+		return false;
+	reclaim(td, vcpu->tdvpr.pa, LEVEL_4K);
+	vcpu->tdvpr.pa = hpa(0);
+	return true;
+}
+
+/* What belongs to no unit: upper Secure EPT pages, vCPUs, the TD itself. */
+static bool reclaim_rest(struct td *td)
+{
+	if (td->sept.root && reclaim_below(td, td->sept.root, LEVEL_512G))
+		return true;
+	for (unsigned i = 0; i < td->vcpu_count; i++)
+		if (reclaim_vcpu(td, td->vcpus[i]))
+			return true;
+	if (reclaim_last(td, td->tdcx, &td->tdcx_count))
+		return true;
+	if (td->tdr.pa.raw) {
+		reclaim_tdr(td);
+		return true;
+	}
+	td->vcpu_count = 0;
+	sept_mirror_destroy(&td->sept);
+	gpa_map_destroy(&td->map);
+	return false;
+}
+
 /* ---- Units ---- */
-
-static uint64_t low_units(const struct td *td)
-{
-	return align_up(td->params.ram_low_end.raw, SIZE_2M) / SIZE_2M;
-}
-
-static uint64_t unit_count(const struct td *td)
-{
-	return low_units(td) +
-	       align_up(td->params.ram_high_end.raw - TD_HIGH_RAM_BASE, SIZE_2M) / SIZE_2M;
-}
-
-static gpa_t unit_base(const struct td *td, uint64_t unit)
-{
-	uint64_t low = low_units(td);
-
-	return gpa(unit < low ? unit * SIZE_2M : TD_HIGH_RAM_BASE + (unit - low) * SIZE_2M);
-}
 
 /* This CPU's own, a new one, or one that another CPU left. */
 static bool take_unit(struct td *td, uint64_t *unit)
@@ -244,9 +298,10 @@ static bool take_unit(struct td *td, uint64_t *unit)
 
 /*
  * The unit's part of 1G: whoever comes first has the module give all of it back. The entry is
- * free then, and keeps the frame for the others, of whom each resets its own part.
+ * free then, and keeps the frame for the others, of whom each resets its own part. True when
+ * that is done.
  */
-static bool reclaim_part(struct td *td, struct sept_slot slot, gpa_t at, unsigned *budget)
+static bool reclaim_part(struct td *td, struct sept_slot slot, gpa_t at)
 {
 	mirror_entry_t e = sept_read(slot);
 
@@ -258,144 +313,42 @@ static bool reclaim_part(struct td *td, struct sept_slot slot, gpa_t at, unsigne
 			    : MIRROR_FREE_ENTRY;
 		sept_commit(&td->sept, slot, e);
 	}
-	if (mirror_frame_of(e).raw) {
-		charge(budget, LEVEL_2M);
+	if (mirror_frame_of(e).raw)
 		td_frame_return(hpa_add(mirror_frame_of(e), at.raw - slot.base.raw), SIZE_2M);
-	}
 	return true;
 }
 
-/* Nodes above 2M stay until all units are done: the walk meets nobody. */
-static bool reclaim_unit(struct td *td, uint64_t unit, unsigned *budget)
+/* True when nothing of it is left. Nodes above 2M stay until all units are done: the walk
+ * meets nobody. */
+static bool reclaim_unit(struct td *td, uint64_t unit)
 {
 	gpa_t at = unit_base(td, unit);
 	struct sept_slot slot = sept_find(&td->sept, at, LEVEL_2M);
 
 	if (slot.level == LEVEL_2M)
-		return reclaim_entry(td, slot, budget);
+		return !reclaim_entry(td, slot);
 	return slot.level != LEVEL_1G || mirror_is_table(sept_read(slot)) ||
-	       reclaim_part(td, slot, at, budget);
+	       reclaim_part(td, slot, at);
 }
 
-/* True when no unit is left, of any CPU. */
-static bool reclaim_units(struct td *td, unsigned *budget)
-{
-	uint64_t unit;
-
-	while (*budget > 0 && take_unit(td, &unit)) {
-		if (!reclaim_unit(td, unit, budget)) {
-			atomic_store(&td->reclaim.left[this_cpu()], unit + 1);
-			return false;
-		}
-		atomic_fetch_sub(&td->reclaim.units_left, 1);
-	}
-	return atomic_load(&td->reclaim.units_left) == 0;
-}
-
-/* ---- The rest ---- */
-
-/* From the list's end, so that the count says what is left. */
-static bool reclaim_list(struct td *td, hpa_t *pages, unsigned *count, unsigned *budget)
-{
-	while (*count > 0) {
-		if (*budget == 0)
-			return false;
-		--*budget;
-		reclaim(td, pages[--*count], LEVEL_4K);
-	}
-	return true;
-}
-
-static bool reclaim_vcpus(struct td *td, unsigned *budget)
-{
-	for (unsigned i = 0; i < td->vcpu_count; i++) {
-		struct td_vcpu *vcpu = td->vcpus[i];
-
-		if (!reclaim_list(td, vcpu->tdcx, &vcpu->tdcx_count, budget))
-			return false;
-		if (vcpu->tdvpr.pa.raw) {
-			unsigned one = 1;
-
-			if (!reclaim_list(td, &vcpu->tdvpr.pa, &one, budget))
-				return false;
-			vcpu->tdvpr.pa = hpa(0);
-		}
-	}
-	td->vcpu_count = 0;
-	return true;
-}
-
-/* FREEID and RECLAIM wrote the TDR after the last CACHE.WB, under the module's own key. */
-static void reclaim_tdr(struct td *td)
-{
-	tdx_status_t s;
-	hpa_t page = td->tdr.pa;
-
-	td->tdr.pa = hpa(0);
-	atomic_fetch_add_explicit(&td->teardown_done, 1, memory_order_relaxed);
-	if (td->key_stage == TD_KEY_LOST) {
-		frame_set_owner(page, PAGE_SIZE, FRAME_QUARANTINED);
-		atomic_fetch_add(&td->quarantined_bytes, PAGE_SIZE);
-		return;
-	}
-	s = tdh_phymem_page_reclaim(td, page);
-	if (!tdx_is_error(s))
-		s = tdh_phymem_page_wbinvd(td, keyid_address(page, keyid_global()));
-	if (tdx_is_error(s))
-		td_frame_quarantine(td, page, PAGE_SIZE, "TDR");
-	else
-		td_frame_return(page, PAGE_SIZE);
-}
-
-static void start(struct td *td)
-{
-	uint64_t total = atomic_load(&td->sept.table_count) + td->tdcx_count + 1;
-
-	for (enum page_level l = LEVEL_4K; l < LEVEL_512G; l++)
-		total += atomic_load(&td->sept.leaf_count[l]);
-	for (unsigned i = 0; i < td->vcpu_count; i++)
-		total += td->vcpus[i]->tdcx_count + 1U;
-	atomic_store(&td->teardown_total, total);
-	td_returned_end(td);
-	atomic_store(&td->reclaim.units_left, td->sept.root ? unit_count(td) : 0);
-	atomic_store(&td->reclaim.next, td->sept.root ? 0 : unit_count(td));
-	atomic_store(&td->reclaim.is_started, true);
-}
-
-/* What belongs to no unit: upper Secure EPT pages, vCPUs, the TD itself. */
-static bool reclaim_rest(struct td *td, unsigned *budget)
-{
-	if (td->sept.root && !reclaim_below(td, td->sept.root, LEVEL_512G, budget))
-		return false;
-	if (!reclaim_vcpus(td, budget) || !reclaim_list(td, td->tdcx, &td->tdcx_count, budget))
-		return false;
-	if (td->tdr.pa.raw) {
-		if (*budget == 0)
-			return false;
-		reclaim_tdr(td);
-	}
-	sept_mirror_destroy(&td->sept);
-	gpa_map_destroy(&td->map);
-	return true;
-}
-
-enum status td_reclaim(struct td *td, unsigned budget, bool *done)
+enum status td_reclaim(struct td *td, bool *done)
 {
 	struct td_reclaim *r = &td->reclaim;
+	uint64_t unit;
 
 	*done = false;
 	if (td->key_stage == TD_KEY_ASSIGNED || td->key_stage == TD_KEY_FLUSHED)
 		return STATUS_BAD_STATE;
-	if (!atomic_load(&r->is_started)) {
-		if (atomic_flag_test_and_set(&r->is_busy))
+	if (atomic_load(&r->units_left) > 0) {
+		if (!take_unit(td, &unit))
 			return STATUS_OK;
-		if (!atomic_load(&r->is_started))
-			start(td);
+		if (reclaim_unit(td, unit))
+			atomic_fetch_sub(&r->units_left, 1);
+		else
+			atomic_store(&r->left[this_cpu()], unit + 1);
+	} else if (!atomic_flag_test_and_set(&r->is_busy)) {
+		*done = !reclaim_rest(td);
 		atomic_flag_clear(&r->is_busy);
 	}
-	if (!reclaim_units(td, &budget) || budget == 0 || atomic_flag_test_and_set(&r->is_busy))
-		return STATUS_OK;
-	*done = reclaim_rest(td, &budget);
-	atomic_flag_clear(&r->is_busy);
 	return STATUS_OK;
 }

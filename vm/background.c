@@ -50,7 +50,7 @@ static void reclaim(struct vm *vm, uint64_t tsc)
 	enum status s;
 
 	do {
-		s = td_reclaim(&vm->td, 1, &done);
+		s = td_reclaim(&vm->td, &done);
 	} while (s == STATUS_OK && !done && hw_rdtsc() < tsc);
 	if (s != STATUS_OK || done)
 		end_reclaim(vm, s);

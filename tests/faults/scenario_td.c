@@ -286,8 +286,8 @@ static bool retire(struct life *l)
 	for (unsigned n = 0; !done && n < RETIRE_TRIES; n++) {
 		enum status s = td_release_keyid(&l->td);
 
-		if (s != STATUS_BUSY)
-			(void)!td_reclaim(&l->td, UINT32_MAX, &done);
+		while (s != STATUS_BUSY && !done && td_reclaim(&l->td, &done) == STATUS_OK)
+			continue;
 	}
 	return done;
 }

@@ -56,7 +56,7 @@ static void destroy(void)
 
 	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
 	while (!done)
-		EXPECT_EQ(td_reclaim(&td, 64, &done), STATUS_OK);
+		EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
 }
 
 static void unmap(uint64_t at, uint64_t size)

@@ -129,7 +129,7 @@ static void destroy(void)
 
 	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
 	for (unsigned i = 0; !done && i < 100000; i++)
-		EXPECT_EQ(td_reclaim(&td, 64, &done), STATUS_OK);
+		EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
 	EXPECT_TRUE(done);
 	EXPECT_EQ(td.teardown_done, td.teardown_total);
 	EXPECT_EQ(td.quarantined_bytes, 0);
@@ -458,9 +458,9 @@ TEST(tdx_promote_to_1g_is_reclaimed_at_once_and_reset_in_steps)
 	before = bytes[FRAME_TD_PRIVATE];
 	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
 	for (unsigned i = 1; i <= 3; i++) {
-		EXPECT_EQ(td_reclaim(&td, 1, &done), STATUS_OK);
+		EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
 		frame_account(bytes);
-		/* The first step also ends the frame that waited for its write-back. */
+		/* A frame that waited for its write-back came back with the KeyID. */
 		EXPECT_EQ(bytes[FRAME_TD_PRIVATE], before - i * SIZE_2M - PAGE_SIZE);
 		EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_RECLAIM), 1);
 	}

@@ -68,7 +68,7 @@ static void destroy(void)
 
 	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
 	for (unsigned i = 0; !done && i < 100000; i++)
-		EXPECT_EQ(td_reclaim(&td, 64, &done), STATUS_OK);
+		EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
 	EXPECT_TRUE(done);
 	EXPECT_EQ(td.teardown_done, td.teardown_total);
 }
@@ -156,7 +156,7 @@ TEST(tdx_td_populates_a_gib_of_2m_in_520_seamcalls)
 	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
 	before = hosted_calls_all();
 	for (bool done = false; !done;)
-		EXPECT_EQ(td_reclaim(&td, 100, &done), STATUS_OK);
+		EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
 	printf("# reclaim of it: %llu SEAMCALLs\n",
 	       (unsigned long long)(hosted_calls_all() - before));
 	EXPECT_TRUE(hosted_calls_all() - before <= 530);

@@ -71,7 +71,7 @@ static void destroy(void)
 
 	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
 	while (!done)
-		EXPECT_EQ(td_reclaim(&td, 64, &done), STATUS_OK);
+		EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
 	EXPECT_EQ(td.teardown_done, td.teardown_total);
 }
 

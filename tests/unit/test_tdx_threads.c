@@ -50,7 +50,7 @@ static void destroy(void)
 
 	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
 	while (!done)
-		EXPECT_EQ(td_reclaim(&td, UINT32_MAX, &done), STATUS_OK);
+		EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
 	EXPECT_EQ(hosted_owned_bytes(), 0);
 	EXPECT_EQ(td.quarantined_bytes, 0);
 }
@@ -239,7 +239,8 @@ static void *reclaim(void *arg)
 
 	(void)fake_set_this_cpu((unsigned)(uintptr_t)arg);
 	for (unsigned i = 0; !done && i < 100000; i++) {
-		EXPECT_EQ(td_reclaim(&td, (unsigned)(uintptr_t)arg * 40 + 1, &done), STATUS_OK);
+		for (unsigned n = 0; n < (unsigned)(uintptr_t)arg * 40 + 1 && !done; n++)
+			EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
 		(void)sched_yield();
 	}
 	atomic_fetch_add(&finders, done);
@@ -277,7 +278,8 @@ TEST_WITH_THREADS(tdx_threads_finish_what_another_cpu_began_to_reclaim)
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0), LEVEL_4K), STATUS_OK);
 	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
 	(void)fake_set_this_cpu(3);
-	EXPECT_EQ(td_reclaim(&td, 7, &done), STATUS_OK);
+	for (unsigned i = 0; i < 7; i++)
+		EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
 	(void)fake_set_this_cpu(1);
 	destroy();
 	EXPECT_EQ(td.teardown_done, td.teardown_total);
