@@ -54,49 +54,55 @@ static PRINTF_LIKE(1, 2) enum status refuse(const char *fmt, ...)
 	return STATUS_UNSUPPORTED;
 }
 
-static enum status refuse_leaf(uint64_t leaf, tdx_status_t s, unsigned cpu)
+static enum status refuse_leaf(uint64_t leaf, tdx_status_t s)
 {
 	char text[80];
 
 	tdx_format_status(text, sizeof(text), s);
-	return refuse("%s on cpu%u: %s", tdx_leaf_name(leaf), cpu, text);
+	return refuse("%s on cpu%u: %s", tdx_leaf_name(leaf), this_cpu(), text);
 }
 
-/* ---- The same leaf on several CPUs ---- */
+/* ---- The same on several CPUs ---- */
 
 struct each_result {
 	atomic_bool has_failed;
-	unsigned cpu; /* of one that failed; its result follows */
-	tdx_status_t status;
-	enum status vmx;
+	unsigned cpu; /* of one that failed */
+	char why[80];
 };
 
 /* Only the first failure is reported; each CPU's own is in its log line. */
-static bool claim_failure(struct each_result *r)
+static void report(struct each_result *r, const char *why)
 {
-	return !atomic_exchange(&r->has_failed, true);
+	if (atomic_exchange(&r->has_failed, true))
+		return;
+	r->cpu = this_cpu();
+	(void)string_copy(r->why, sizeof(r->why), why);
 }
 
-static void report(struct each_result *r, const char *what, tdx_status_t s)
+static void report_leaf(struct each_result *r, const char *what, tdx_status_t s)
 {
+	char text[80];
+
+	if (!tdx_is_error(s))
+		return;
 	seamcall_log_last(LOG_ERROR, what);
-	if (claim_failure(r)) {
-		r->cpu = this_cpu();
-		r->status = s;
-	}
+	tdx_format_status(text, sizeof(text), s);
+	report(r, text);
+}
+
+static enum status refuse_each(const struct each_result *r, const char *what)
+{
+	return r->has_failed ? refuse("%s on cpu%u: %s", what, r->cpu, r->why) : STATUS_OK;
 }
 
 static hpa_t vmxon_regions[MAX_CPUS];
 
 static void vmx_on(void *arg)
 {
-	struct each_result *r = arg;
 	enum status s = vmx_on_this_cpu(vmxon_regions[this_cpu()]);
 
-	if (s && claim_failure(r)) {
-		r->cpu = this_cpu();
-		r->vmx = s;
-	}
+	if (s)
+		report(arg, status_name(s));
 }
 
 static void vmx_off(void *arg)
@@ -122,20 +128,12 @@ static enum status vmx_on_everywhere(void)
 		if (frame_alloc(LEVEL_4K, FRAME_HOST, &vmxon_regions[i]))
 			return refuse("no memory for the VMXON region of cpu%u", i);
 	oncpu_each(vmx_on, &r);
-	tdx_check_add("VMXON", !r.has_failed, r.has_failed ? status_name(r.vmx) : "done",
-		      "on every CPU", "enable Intel VT-x");
-	if (r.has_failed)
-		return refuse("VMXON on cpu%u: %s", r.cpu, status_name(r.vmx));
-	return STATUS_OK;
+	tdx_check_add("VMXON", !r.has_failed, r.has_failed ? r.why : "done", "on every CPU",
+		      "enable Intel VT-x");
+	return refuse_each(&r, "VMXON");
 }
 
-static void lp_init(void *arg)
-{
-	tdx_status_t s = tdh_sys_lp_init();
-
-	if (tdx_is_error(s))
-		report(arg, "LP.INIT", s);
-}
+static void lp_init(void *arg) { report_leaf(arg, "LP.INIT", tdh_sys_lp_init()); }
 
 /* ---- Steps ---- */
 
@@ -150,11 +148,11 @@ static enum status sys_init(void)
 		      "enable TDX; the firmware must load the module");
 	if (tdx_is_error(s)) {
 		seamcall_log_last(LOG_ERROR, "module start");
-		return refuse_leaf(TDH_SYS_INIT, s, this_cpu());
+		return refuse_leaf(TDH_SYS_INIT, s);
 	}
 	oncpu_each(lp_init, &r);
 	if (r.has_failed)
-		return refuse_leaf(TDH_SYS_LP_INIT, r.status, r.cpu);
+		return refuse_each(&r, tdx_leaf_name(TDH_SYS_LP_INIT));
 	if (tdx_global_read())
 		return refuse("TDH.SYS.RD/INFO: the module does not describe itself");
 	return STATUS_OK;
@@ -284,18 +282,12 @@ static enum status sys_config(void)
 	if (tdx_is_error(s)) {
 		seamcall_log_last(LOG_ERROR, "TDMR configuration");
 		tdmr_plan_release(&plan_input, &plan);
-		return refuse_leaf(TDH_SYS_CONFIG, s, this_cpu());
+		return refuse_leaf(TDH_SYS_CONFIG, s);
 	}
 	return STATUS_OK;
 }
 
-static void key_config(void *arg)
-{
-	tdx_status_t s = tdh_sys_key_config();
-
-	if (tdx_is_error(s))
-		report(arg, "global key", s);
-}
+static void key_config(void *arg) { report_leaf(arg, "global key", tdh_sys_key_config()); }
 
 static enum status make_ready(void)
 {
@@ -306,9 +298,9 @@ static enum status make_ready(void)
 	frame_all_clean();
 	oncpu_each_package(key_config, &r);
 	if (r.has_failed)
-		return refuse_leaf(TDH_SYS_KEY_CONFIG, r.status, r.cpu);
+		return refuse_each(&r, tdx_leaf_name(TDH_SYS_KEY_CONFIG));
 	if (tdmr_init_begin(&plan, &why))
-		return refuse_leaf(TDH_SYS_TDMR_INIT, why, this_cpu());
+		return refuse_leaf(TDH_SYS_TDMR_INIT, why);
 	return STATUS_OK;
 }
 
