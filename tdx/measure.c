@@ -6,33 +6,27 @@
 #define BLOCK_SIZE  128U
 #define EXTEND_SIZE 256U
 
-void mrtd_init(struct mrtd *m) { sha384_init(&m->hash); }
-
 /* A 128-byte block: the leaf's name at 0, the GPA (little endian) at 16, zero elsewhere. */
-static void add_block(struct mrtd *m, const char *name, gpa_t at)
+static void add_block(struct sha384 *mrtd, const char *name, gpa_t at)
 {
 	uint8_t block[BLOCK_SIZE] = {0};
 
 	memcpy(block, name, strlen(name));
 	for (unsigned i = 0; i < 8; i++)
 		block[16 + i] = (uint8_t)(at.raw >> 8 * i);
-	sha384_update(&m->hash, block, sizeof(block));
+	sha384_update(mrtd, block, sizeof(block));
 }
 
-void mrtd_add_page(struct mrtd *m, gpa_t at, const void *content)
+/* PAGE.ADD, then 16 times MR.EXTEND of 256 bytes. */
+static void add_page(struct sha384 *mrtd, gpa_t at, const void *content)
 {
 	const uint8_t *bytes = content;
 
-	add_block(m, "MEM.PAGE.ADD", at);
+	add_block(mrtd, "MEM.PAGE.ADD", at);
 	for (uint64_t offset = 0; offset < PAGE_SIZE; offset += EXTEND_SIZE) {
-		add_block(m, "MR.EXTEND", gpa_add(at, offset));
-		sha384_update(&m->hash, bytes + offset, EXTEND_SIZE);
+		add_block(mrtd, "MR.EXTEND", gpa_add(at, offset));
+		sha384_update(mrtd, bytes + offset, EXTEND_SIZE);
 	}
-}
-
-void mrtd_final(struct mrtd *m, uint8_t digest[SHA384_DIGEST_SIZE])
-{
-	sha384_final(&m->hash, digest);
 }
 
 void launch_params_build(struct tdboot_params *out, uint32_t vcpus, uint64_t memory,
@@ -70,14 +64,14 @@ gpa_t launch_page(const struct tdboot_params *params, const uint8_t *image, unsi
 void launch_mrtd(const struct tdboot_params *params, const uint8_t *image,
 		 uint8_t digest[SHA384_DIGEST_SIZE])
 {
-	struct mrtd m;
+	struct sha384 mrtd;
 
-	mrtd_init(&m);
+	sha384_init(&mrtd);
 	for (unsigned i = 0; i < LAUNCH_PAGE_COUNT; i++) {
 		const void *content;
 		gpa_t at = launch_page(params, image, i, &content);
 
-		mrtd_add_page(&m, at, content);
+		add_page(&mrtd, at, content);
 	}
-	mrtd_final(&m, digest);
+	sha384_final(&mrtd, digest);
 }

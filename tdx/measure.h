@@ -11,16 +11,6 @@
 #include "guest-abi/tdboot.h"
 #include "sha384/sha384.h"
 
-struct mrtd {
-	struct sha384 hash;
-};
-
-void mrtd_init(struct mrtd *m);
-
-/* One page: PAGE.ADD, then 16 times MR.EXTEND of 256 bytes. `content` has 4096 bytes. */
-void mrtd_add_page(struct mrtd *m, gpa_t at, const void *content);
-void mrtd_final(struct mrtd *m, uint8_t digest[SHA384_DIGEST_SIZE]);
-
 /* A file as the parameter page binds it; length 0 = there is none. */
 struct launch_file {
 	uint64_t length;
