@@ -52,20 +52,15 @@ static enum status end_vcpus(struct td *td)
 	return tdx_code(s) == TDX_FLUSHVP_NOT_DONE ? STATUS_BUSY : td_status_of(s);
 }
 
-struct cache_work {
-	struct td *td;
-	atomic_bool has_failed;
-};
-
 static void write_back_cache(void *arg)
 {
-	struct cache_work *work = arg;
+	struct td *td = arg;
 	uint64_t step = TDX_CACHE_WB_START;
 	tdx_status_t s;
 
 	for (unsigned i = 0; i < MAX_CACHE_WB_STEPS; i++) {
 
-		s = tdh_phymem_cache_wb(work->td, step);
+		s = tdh_phymem_cache_wb(td, step);
 		if (tdx_code(s) == TDX_INTERRUPTED_RESUMABLE)
 			step = TDX_CACHE_WB_RESUME;
 		else if (tdx_code(s) == TDX_WBCACHE_RESUME_ERROR && step == TDX_CACHE_WB_RESUME)
@@ -74,10 +69,8 @@ static void write_back_cache(void *arg)
 		else
 			break;
 	}
-	if (tdx_is_error(s)) {
-		td_log_failure(work->td, "cache write-back");
-		atomic_store(&work->has_failed, true);
-	}
+	if (tdx_is_error(s)) /* FREEID will say so */
+		td_log_failure(td, "cache write-back");
 }
 
 static enum status write_back_and_free(struct td *td)
@@ -85,9 +78,7 @@ static enum status write_back_and_free(struct td *td)
 	tdx_status_t s;
 
 	for (unsigned round = 0; round < MAX_FREEID_ROUNDS; round++) {
-		struct cache_work work = {.td = td};
-
-		oncpu_each_package(write_back_cache, &work);
+		oncpu_each_package(write_back_cache, td);
 		s = tdh_mng_key_freeid(td);
 		if (!tdx_is_error(s))
 			return STATUS_OK;
