@@ -16,56 +16,51 @@ static struct tdx_global global;
 
 const struct tdx_global *tdx_global(void) { return &global; }
 
-/* Where each field goes. Without SYS.RD, SYS.INFO has filled the ones that are not
- * `is_only_rd`. */
+/* Where each field goes, and where SYS.INFO has it, which fills it first if there is that. */
 static const struct {
 	uint64_t id;
-	size_t offset;
 	const char *name;
-	bool is_only_rd;
+	size_t offset, info_offset, info_size; /* size 0: only SYS.RD has it */
 } fields[] = {
-#define FIELD(id, member, only)                                                                \
+#define FIELD(id, member, info_offset, info_size)                                              \
 	{                                                                                      \
-		MD_##id, offsetof(struct tdx_global, member), #id, only                        \
+		MD_##id, #id, offsetof(struct tdx_global, member), info_offset, info_size      \
 	}
-	FIELD(MAJOR_VERSION, major, false),
-	FIELD(MINOR_VERSION, minor, false),
-	FIELD(UPDATE_VERSION, update, true),
-	FIELD(BUILD_DATE, build_date, false),
-	FIELD(TDX_FEATURES0, features0, true),
-	FIELD(MAX_TDMRS, max_tdmrs, false),
-	FIELD(MAX_RESERVED_PER_TDMR, max_reserved, false),
-	FIELD(PAMT_4K_ENTRY_SIZE, pamt_entry_size[LEVEL_4K], false),
-	FIELD(PAMT_2M_ENTRY_SIZE, pamt_entry_size[LEVEL_2M], false),
-	FIELD(PAMT_1G_ENTRY_SIZE, pamt_entry_size[LEVEL_1G], false),
-	FIELD(TDCS_BASE_SIZE, tdcs_size, false),
-	FIELD(TDVPS_BASE_SIZE, tdvps_size, false),
-	FIELD(ATTRIBUTES_FIXED0, attributes_fixed0, false),
-	FIELD(ATTRIBUTES_FIXED1, attributes_fixed1, false),
-	FIELD(XFAM_FIXED0, xfam_fixed0, false),
-	FIELD(XFAM_FIXED1, xfam_fixed1, false),
-	FIELD(CONFIG_FLAGS_FIXED0, config_flags_fixed0, true),
-	FIELD(CONFIG_FLAGS_FIXED1, config_flags_fixed1, true),
-	FIELD(NUM_CPUID_CONFIG, cpuid_config_count, false),
+#define BOTH(id, member, info)                                                                 \
+	FIELD(id, member, offsetof(struct tdx_sysinfo, info),                                  \
+	      sizeof(((struct tdx_sysinfo *)NULL)->info))
+#define ONLY_RD(id, member) FIELD(id, member, 0, 0)
+	BOTH(MAJOR_VERSION, major, major_version),
+	BOTH(MINOR_VERSION, minor, minor_version),
+	ONLY_RD(UPDATE_VERSION, update),
+	BOTH(BUILD_DATE, build_date, build_date),
+	ONLY_RD(TDX_FEATURES0, features0),
+	BOTH(MAX_TDMRS, max_tdmrs, max_tdmrs),
+	BOTH(MAX_RESERVED_PER_TDMR, max_reserved, max_reserved_per_tdmr),
+	BOTH(PAMT_4K_ENTRY_SIZE, pamt_entry_size[LEVEL_4K], pamt_entry_size),
+	BOTH(PAMT_2M_ENTRY_SIZE, pamt_entry_size[LEVEL_2M], pamt_entry_size),
+	BOTH(PAMT_1G_ENTRY_SIZE, pamt_entry_size[LEVEL_1G], pamt_entry_size),
+	BOTH(TDCS_BASE_SIZE, tdcs_size, tdcs_base_size),
+	BOTH(TDVPS_BASE_SIZE, tdvps_size, tdvps_base_size),
+	BOTH(ATTRIBUTES_FIXED0, attributes_fixed0, attributes_fixed0),
+	BOTH(ATTRIBUTES_FIXED1, attributes_fixed1, attributes_fixed1),
+	BOTH(XFAM_FIXED0, xfam_fixed0, xfam_fixed0),
+	BOTH(XFAM_FIXED1, xfam_fixed1, xfam_fixed1),
+	ONLY_RD(CONFIG_FLAGS_FIXED0, config_flags_fixed0),
+	ONLY_RD(CONFIG_FLAGS_FIXED1, config_flags_fixed1),
+	BOTH(NUM_CPUID_CONFIG, cpuid_config_count, num_cpuid_config),
 #undef FIELD
+#undef BOTH
+#undef ONLY_RD
 };
+
+#define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
 
 static void take_sysinfo(const struct tdx_sysinfo *info, const struct tdx_cmr_info *cmrs)
 {
-	global.major = info->major_version;
-	global.minor = info->minor_version;
-	global.build_date = info->build_date;
-	global.max_tdmrs = info->max_tdmrs;
-	global.max_reserved = info->max_reserved_per_tdmr;
-	for (enum page_level l = LEVEL_4K; l < LEVEL_512G; l++)
-		global.pamt_entry_size[l] = info->pamt_entry_size;
-	global.tdcs_size = info->tdcs_base_size;
-	global.tdvps_size = info->tdvps_base_size;
-	global.attributes_fixed0 = info->attributes_fixed0;
-	global.attributes_fixed1 = info->attributes_fixed1;
-	global.xfam_fixed0 = info->xfam_fixed0;
-	global.xfam_fixed1 = info->xfam_fixed1;
-	global.cpuid_config_count = info->num_cpuid_config;
+	for (unsigned i = 0; i < FIELD_COUNT; i++)
+		memcpy((char *)&global + fields[i].offset,
+		       (const char *)info + fields[i].info_offset, fields[i].info_size);
 	memcpy(global.cpuid_config, info->cpuid_config, sizeof(global.cpuid_config));
 	for (unsigned i = 0; i < TDX_MAX_CMRS && cmrs[i].size; i++)
 		global.cmrs[global.cmr_count++] =
@@ -97,13 +92,13 @@ static enum status read_sysinfo(bool *has_sysinfo)
 
 static enum status read_fields(bool has_sysinfo)
 {
-	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+	for (unsigned i = 0; i < FIELD_COUNT; i++) {
 		char *to = (char *)&global + fields[i].offset;
 		uint64_t value;
 
 		if (!tdx_is_error(tdh_sys_rd(fields[i].id, &value))) {
 			memcpy(to, &value, sizeof(value));
-		} else if (!has_sysinfo && !fields[i].is_only_rd) {
+		} else if (!has_sysinfo && fields[i].info_size) {
 			seamcall_log_last(LOG_ERROR, fields[i].name);
 			return STATUS_UNSUPPORTED;
 		}
