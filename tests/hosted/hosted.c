@@ -337,17 +337,6 @@ void hosted_start_ready(const struct hosted_config *config)
 		continue;
 }
 
-hpa_t hosted_start_sharing(void)
-{
-	hpa_t shared = hpa(0);
-
-	hosted_start_ready(&hosted_default);
-	EXPECT_EQ(frame_alloc_range(4 * PAGE_SIZE, PAGE_SIZE, hpa(0), hpa(UINT64_MAX),
-				    FRAME_SHARED, &shared),
-		  STATUS_OK);
-	return shared;
-}
-
 const struct boot_info *hosted_boot_info(void) { return &bi; }
 struct tdx_model *hosted_model(void) { return model; }
 void hosted_set_guest(hosted_guest_fn guest) { guest_hook = guest; }

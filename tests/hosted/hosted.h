@@ -41,9 +41,6 @@ void hosted_start(const struct hosted_config *config);
 /* hosted_start(), then tdx_module_init(), which must succeed, and the rest of the TDMRs. */
 void hosted_start_ready(const struct hosted_config *config);
 
-/* hosted_start_ready() with hosted_default; four pages for the host to share with TDs. */
-hpa_t hosted_start_sharing(void);
-
 /* Any memory map; both lists ascend and do not overlap. */
 struct hosted_map {
 	const struct hpa_range *memory;

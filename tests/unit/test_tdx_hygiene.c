@@ -18,46 +18,13 @@
 #include "tests/fake/fake.h"
 #include "tests/hosted/cache.h"
 #include "tests/hosted/hosted.h"
+#include "tests/unit/plain_td.h"
 #include "tests/unit/test.h"
 
 #define RAM        UINT64_C(0x10000000) /* 256 MiB */
 #define RUNNING_AT UINT64_C(0x4000000)
 
-static struct td td;
-static struct td_vcpu vcpu;
-static hpa_t shared; /* PID, shared EPT root, source page */
-
-static const struct td_params params = {
-	.attributes = TDX_ATTR_SEPT_VE_DISABLE,
-	.max_vcpus = 1,
-	.tsc_khz = 1000000,
-	.ram_low_end = {RAM},
-	.ram_high_end = {UINT64_C(1) << 32},
-};
-
-static void ready(void) { shared = hosted_start_sharing(); }
-
-static void create(void)
-{
-	memset(&td, 0, sizeof(td));
-	memset(&vcpu, 0, sizeof(vcpu));
-	memcpy(td.name, "test", 5);
-	EXPECT_EQ(td_create(&td, &params), STATUS_OK);
-	EXPECT_EQ(td_vcpu_create(&td, &vcpu, 0), STATUS_OK);
-	EXPECT_EQ(td_add_measured_page(&td, gpa(TDBOOT_PARAMS_GPA),
-				       phys_ptr(hpa_add(shared, 2 * PAGE_SIZE))),
-		  STATUS_OK);
-	EXPECT_EQ(td_finalize(&td), STATUS_OK);
-}
-
-static void destroy(void)
-{
-	bool done = false;
-
-	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
-	while (!done)
-		EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
-}
+static void create(void) { create_finalized(RAM, 1); }
 
 static void unmap(uint64_t at, uint64_t size)
 {

@@ -11,6 +11,7 @@
 #include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
 #include "tests/hosted/mirror_check.h"
+#include "tests/unit/plain_td.h"
 #include "tests/unit/test.h"
 #include "vmx/exit.h"
 
@@ -19,10 +20,6 @@
 #define BUSY     ((uint64_t)TDX_OPERAND_BUSY << 32 | TDX_OPERAND_ID_RCX)
 #define NOT_DONE ((uint64_t)TDX_TLB_TRACKING_NOT_DONE << 32 | TDX_OPERAND_ID_RCX)
 #define FOR_GOOD 1000000U
-
-static struct td td;
-static struct td_vcpu vcpus[2];
-static hpa_t shared; /* PID, shared EPT root, source page */
 
 /* ---- A guest that accepts ---- */
 
@@ -74,37 +71,15 @@ static void do_inside(void (*fn)(void))
 
 static void create(uint64_t ram)
 {
-	struct td_params p = {.attributes = TDX_ATTR_SEPT_VE_DISABLE,
-			      .max_vcpus = 2,
-			      .tsc_khz = 1000000,
-			      .ram_low_end = gpa(ram),
-			      .ram_high_end = gpa(UINT64_C(1) << 32)};
-
 	struct hosted_config c = hosted_default;
 
 	if (ram >= SIZE_1G)
 		c.ram = 8 * SIZE_1G; /* so that one is free as a whole */
-	hosted_start_ready(&c);
+	ready_with(&c);
 	hosted_set_guest(guest);
-	EXPECT_EQ(frame_alloc_range(3 * PAGE_SIZE, PAGE_SIZE, hpa(0), hpa(UINT64_MAX),
-				    FRAME_SHARED, &shared),
-		  STATUS_OK);
-	memset(&td, 0, sizeof(td));
-	memcpy(td.name, "test", 5);
-	EXPECT_EQ(td_create(&td, &p), STATUS_OK);
-	for (unsigned i = 0; i < 2; i++) {
-		memset(&vcpus[i], 0, sizeof(vcpus[i]));
-		EXPECT_EQ(td_vcpu_create(&td, &vcpus[i], 0), STATUS_OK);
-		EXPECT_EQ(
-			td_vcpu_configure(&vcpus[i], shared, 0xf2, hpa_add(shared, PAGE_SIZE)),
-			STATUS_OK);
-	}
-}
-
-static void measure(uint64_t at)
-{
-	EXPECT_EQ(td_add_measured_page(&td, gpa(at), phys_ptr(hpa_add(shared, 2 * PAGE_SIZE))),
-		  STATUS_OK);
+	EXPECT_EQ(create_td(ram), STATUS_OK);
+	for (unsigned i = 0; i < 2; i++)
+		EXPECT_EQ(create_vcpu(i), STATUS_OK);
 }
 
 static void create_running(uint64_t ram)
@@ -123,15 +98,9 @@ static void create_split(void)
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 512);
 }
 
-static void destroy(void)
+static void destroy_clean(void)
 {
-	bool done = false;
-
-	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
-	for (unsigned i = 0; !done && i < 100000; i++)
-		EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
-	EXPECT_TRUE(done);
-	EXPECT_EQ(td.teardown_done, td.teardown_total);
+	destroy();
 	EXPECT_EQ(td.quarantined_bytes, 0);
 	EXPECT_EQ(hosted_owned_bytes(), 0);
 }
@@ -187,7 +156,7 @@ TEST(tdx_promote_makes_2m_of_512_accepted_4k_pages_with_4_seamcalls)
 	EXPECT_EQ(td.sept.table_count, tables);
 	EXPECT_EQ(sept_present_bytes(&td.sept), RAM);
 	expect_level(0, LEVEL_2M);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_keeps_what_the_guest_wrote)
@@ -202,7 +171,7 @@ TEST(tdx_promote_keeps_what_the_guest_wrote)
 	slot = sept_find(&td.sept, gpa(0x7000), LEVEL_4K);
 	EXPECT_MEM_EQ(phys_ptr(hpa_add(mirror_frame_of(sept_read(slot)), 0x7000)), text,
 		      sizeof(text));
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_returns_the_secure_ept_page_after_its_write_back)
@@ -220,7 +189,7 @@ TEST(tdx_promote_returns_the_secure_ept_page_after_its_write_back)
 	EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_WBINVD), 0);
 	write_all_back();
 	EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_WBINVD), 1);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_waits_without_a_block_for_what_is_not_accepted)
@@ -232,7 +201,7 @@ TEST(tdx_promote_waits_without_a_block_for_what_is_not_accepted)
 	expect_level(0, LEVEL_4K);
 	accept(0, SIZE_2M, LEVEL_4K);
 	promote(0, LEVEL_2M);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_that_the_module_refuses_leaves_all_accessible)
@@ -247,7 +216,7 @@ TEST(tdx_promote_that_the_module_refuses_leaves_all_accessible)
 	expect_level(0, LEVEL_4K);
 	accept(0, SIZE_2M - SIZE_4K, LEVEL_4K);
 	promote(0, LEVEL_2M);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_refuses_regions_that_are_none)
@@ -259,7 +228,7 @@ TEST(tdx_promote_refuses_regions_that_are_none)
 	unmap(0x5000, SIZE_4K);
 	EXPECT_EQ(td_promote_begin(&td, gpa(0), LEVEL_2M), STATUS_NOT_FOUND);
 	EXPECT_EQ(hosted_calls(TDH_MEM_PAGE_PROMOTE), 0);
-	destroy();
+	destroy_clean();
 }
 
 /* ---- INTERRUPTED_RESTARTABLE and contention ---- */
@@ -274,7 +243,7 @@ TEST(tdx_promote_ends_though_interrupts_stay_pending)
 	expect_level(0, LEVEL_4K); /* unblocked */
 	hosted_interrupt_times(0);
 	promote(0, LEVEL_2M);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_starts_over_when_it_was_interrupted)
@@ -285,7 +254,7 @@ TEST(tdx_promote_starts_over_when_it_was_interrupted)
 	EXPECT_EQ(td_promote_commit(&td, gpa(0), LEVEL_2M), STATUS_OK);
 	EXPECT_EQ(hosted_calls(TDH_MEM_PAGE_PROMOTE), 6);
 	expect_level(0, LEVEL_2M);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_that_stays_busy_is_ended_by_the_next_fault)
@@ -303,7 +272,7 @@ TEST(tdx_promote_that_stays_busy_is_ended_by_the_next_fault)
 	EXPECT_EQ(td_promote_begin(&td, gpa(0), LEVEL_2M), STATUS_OK);
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0x3000), LEVEL_2M), STATUS_OK);
 	expect_level(0, LEVEL_2M);
-	destroy();
+	destroy_clean();
 }
 
 static void promote_while_running(void)
@@ -324,7 +293,7 @@ TEST(tdx_promote_waits_for_the_vcpu_that_still_runs)
 	/* The unmap that began meanwhile goes on. */
 	unmap(0x3000, SIZE_4K);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 511);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_is_ended_by_an_unmap_that_meets_it)
@@ -334,14 +303,14 @@ TEST(tdx_promote_is_ended_by_an_unmap_that_meets_it)
 	unmap(0, 2 * SIZE_2M);
 	EXPECT_EQ(sept_present_bytes(&td.sept), RAM - 2 * SIZE_2M);
 	EXPECT_EQ(td_promote_commit(&td, gpa(0), LEVEL_2M), STATUS_NOT_FOUND);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_half_way_is_torn_down)
 {
 	create_split();
 	EXPECT_EQ(td_promote_begin(&td, gpa(0), LEVEL_2M), STATUS_OK);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_without_heap_leaves_all_accessible)
@@ -351,7 +320,7 @@ TEST(tdx_promote_without_heap_leaves_all_accessible)
 	fake_heap_fail_at(1);
 	EXPECT_EQ(td_promote_commit(&td, gpa(0), LEVEL_2M), STATUS_NOT_FOUND);
 	expect_level(0, LEVEL_4K);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_and_split_again_and_again_take_no_more_memory)
@@ -371,7 +340,7 @@ TEST(tdx_promote_and_split_again_and_again_take_no_more_memory)
 			EXPECT_EQ(heap_used(), heap);
 		heap = heap_used();
 	}
-	destroy();
+	destroy_clean();
 }
 
 /* ---- Frames that fit ---- */
@@ -387,14 +356,14 @@ TEST(tdx_promote_of_a_region_whose_edge_was_shared_and_came_back)
 		EXPECT_EQ(td_resolve_fault(&td, gpa(at), LEVEL_2M), STATUS_OK);
 	accept(0x5000, 2 * SIZE_4K, LEVEL_4K);
 	promote(0, LEVEL_2M);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_of_a_measured_region_once_the_rest_is_accepted)
 {
 	create(RAM);
-	measure(SIZE_2M + 0x3000);
-	measure(SIZE_2M + 0x4000);
+	EXPECT_EQ(measure(SIZE_2M + 0x3000), STATUS_OK);
+	EXPECT_EQ(measure(SIZE_2M + 0x4000), STATUS_OK);
 	EXPECT_EQ(td_populate(&td, gpa(0), RAM), STATUS_OK);
 	EXPECT_EQ(td_finalize(&td), STATUS_OK);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 512);
@@ -403,7 +372,7 @@ TEST(tdx_promote_of_a_measured_region_once_the_rest_is_accepted)
 	promote(SIZE_2M, LEVEL_2M);
 	EXPECT_EQ(mirror_state_of(sept_read(sept_find(&td.sept, gpa(SIZE_2M), LEVEL_2M))),
 		  MIRROR_MAPPED);
-	destroy();
+	destroy_clean();
 }
 
 /* ---- 1G ---- */
@@ -432,7 +401,7 @@ TEST(tdx_promote_makes_1g_that_is_described_and_reclaimed_with_one_seamcall)
 	EXPECT_TRUE(strstr(text, "1G PENDING") != NULL);
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0x345678), LEVEL_2M), STATUS_OK);
 	before = hosted_calls(TDH_PHYMEM_PAGE_RECLAIM);
-	destroy();
+	destroy_clean();
 	/* The page, the Secure EPT page above, and the TD's and its vCPUs' own. */
 	control = 1U + tdcx + 2U * (1U + tdvps);
 	EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_RECLAIM) - before, 2 + control);
@@ -444,7 +413,7 @@ TEST(tdx_promote_to_1g_half_way_is_torn_down)
 	accept(0, SIZE_1G, LEVEL_2M);
 	EXPECT_EQ(td_promote_begin(&td, gpa(0), LEVEL_1G), STATUS_OK);
 	mirror_check(&td);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_to_1g_is_reclaimed_at_once_and_reset_in_steps)
@@ -464,7 +433,7 @@ TEST(tdx_promote_to_1g_is_reclaimed_at_once_and_reset_in_steps)
 		EXPECT_EQ(bytes[FRAME_TD_PRIVATE], before - i * SIZE_2M - PAGE_SIZE);
 		EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_RECLAIM), 1);
 	}
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_to_1g_is_undone_at_the_edges_of_an_unmap)
@@ -478,7 +447,7 @@ TEST(tdx_promote_to_1g_is_undone_at_the_edges_of_an_unmap)
 	/* With the Secure EPT page that the promotion freed. */
 	EXPECT_EQ(td.returned_bytes, 2 * SIZE_2M - 0x3000 + PAGE_SIZE);
 	EXPECT_EQ(hosted_calls(TDH_MEM_TRACK), 1 + 3); /* the promotion's, and 1G, 2M, 4K */
-	destroy();
+	destroy_clean();
 }
 
 static void cut_while_running(void)
@@ -495,7 +464,7 @@ TEST(tdx_promote_to_1g_is_undone_once_the_vcpu_that_still_runs_left)
 	unmap(0x3000, SIZE_4K);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 511);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 511);
-	destroy();
+	destroy_clean();
 }
 
 TEST(tdx_promote_to_1g_is_removed_whole_and_written_back_in_steps)
@@ -517,5 +486,5 @@ TEST(tdx_promote_to_1g_is_removed_whole_and_written_back_in_steps)
 	EXPECT_EQ(bytes[FRAME_FREE], free_before + SIZE_1G + PAGE_SIZE);
 	EXPECT_EQ(td.wbinvds, 1);
 	EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_WBINVD), 0);
-	destroy();
+	destroy_clean();
 }

@@ -15,63 +15,12 @@
 #include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
 #include "tests/hosted/mirror_check.h"
+#include "tests/unit/plain_td.h"
 #include "tests/unit/test.h"
 #include "vmx/exit.h"
 
 #define RAM      UINT64_C(0x10000000) /* 256 MiB */
 #define BUSY(op) ((uint64_t)TDX_OPERAND_BUSY << 32 | TDX_OPERAND_ID_##op)
-
-static struct td td;
-static struct td_vcpu vcpus[4];
-static hpa_t shared; /* PID, shared EPT root, source page */
-
-static const struct td_params params = {
-	.attributes = TDX_ATTR_SEPT_VE_DISABLE,
-	.max_vcpus = 4,
-	.tsc_khz = 1000000,
-	.ram_low_end = {RAM},
-	.ram_high_end = {UINT64_C(1) << 32},
-};
-
-static void ready(void) { shared = hosted_start_sharing(); }
-
-static enum status create(void)
-{
-	memset(&td, 0, sizeof(td));
-	memset(vcpus, 0, sizeof(vcpus));
-	memcpy(td.name, "test", 5);
-	return td_create(&td, &params);
-}
-
-static enum status create_vcpu(unsigned i)
-{
-	enum status s = td_vcpu_create(&td, &vcpus[i], 0);
-
-	return s ? s : td_vcpu_configure(&vcpus[i], shared, 0xf2, hpa_add(shared, PAGE_SIZE));
-}
-
-/* A TD with `n` vCPUs, one measured page, finalized. */
-static void create_running(unsigned n)
-{
-	EXPECT_EQ(create(), STATUS_OK);
-	for (unsigned i = 0; i < n; i++)
-		EXPECT_EQ(create_vcpu(i), STATUS_OK);
-	EXPECT_EQ(td_add_measured_page(&td, gpa(TDBOOT_PARAMS_GPA),
-				       phys_ptr(hpa_add(shared, 2 * PAGE_SIZE))),
-		  STATUS_OK);
-	EXPECT_EQ(td_finalize(&td), STATUS_OK);
-}
-
-static void destroy(void)
-{
-	bool done = false;
-
-	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
-	for (unsigned i = 0; !done && i < 100000; i++)
-		EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
-	EXPECT_TRUE(done);
-	EXPECT_EQ(td.teardown_done, td.teardown_total);
-}
 
 static uint64_t free_bytes(void)
 {
@@ -95,7 +44,7 @@ TEST(tdx_td_is_created_and_destroyed_20_times_without_a_trace)
 	frames = free_bytes();
 	heap = heap_used();
 	for (unsigned i = 0; i < 20; i++) {
-		create_running(2);
+		create_finalized(RAM, 2);
 		EXPECT_EQ(td_populate(&td, gpa(0), RAM), STATUS_OK);
 		mirror_check(&td);
 		destroy();
@@ -120,7 +69,7 @@ TEST(tdx_td_mrtd_is_what_measure_predicts)
 	for (unsigned i = 0; i < sizeof(image); i++)
 		image[i] = (uint8_t)(i * 7 + i / 256);
 	launch_params_build(&page, 2, RAM, files);
-	EXPECT_EQ(create(), STATUS_OK);
+	EXPECT_EQ(create_td(RAM), STATUS_OK);
 	EXPECT_EQ(create_vcpu(0), STATUS_OK);
 	for (unsigned i = 0; i < LAUNCH_PAGE_COUNT; i++) {
 		const void *content;
@@ -140,13 +89,10 @@ TEST(tdx_td_mrtd_is_what_measure_predicts)
 
 TEST(tdx_td_populates_a_gib_of_2m_in_520_seamcalls)
 {
-	struct td_params big = params;
 	uint64_t before;
 
 	ready();
-	memset(&td, 0, sizeof(td));
-	big.ram_low_end = gpa(SIZE_1G);
-	EXPECT_EQ(td_create(&td, &big), STATUS_OK);
+	EXPECT_EQ(create_td(SIZE_1G), STATUS_OK);
 	before = hosted_calls_all();
 	EXPECT_EQ(td_populate(&td, gpa(0), SIZE_1G), STATUS_OK);
 	printf("# populate 1 GiB: %llu SEAMCALLs\n",
@@ -167,7 +113,7 @@ TEST(tdx_td_vcpu_enters_and_moves_after_a_flush)
 	struct seamcall_regs regs = {0};
 
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpus[0], &regs)), TDX_SUCCESS);
 	(void)fake_set_this_cpu(2);
 	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpus[0], &regs)), TDX_VCPU_ASSOCIATED);
@@ -185,7 +131,7 @@ TEST(tdx_td_fault_gets_a_2m_page_where_all_is_private_ram)
 	char text[128];
 
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0x345678), LEVEL_2M), STATUS_OK);
 	td_describe_gpa(&td, gpa(0x345678), text, sizeof(text));
 	EXPECT_TRUE(strstr(text, "2M PENDING") != NULL);
@@ -198,7 +144,7 @@ TEST(tdx_td_fault_gets_a_2m_page_where_all_is_private_ram)
 TEST(tdx_td_fault_of_a_4k_accept_splits_a_pending_2m_page)
 {
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0), LEVEL_2M), STATUS_OK);
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_4K), STATUS_OK);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 512 + 1);
@@ -210,7 +156,7 @@ TEST(tdx_td_fault_of_a_4k_accept_splits_a_pending_2m_page)
 TEST(tdx_td_fault_of_a_4k_accept_gets_4k_where_nothing_is)
 {
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_4K), STATUS_OK);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 1 + 1);
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0x6000), LEVEL_2M), STATUS_OK);
@@ -247,7 +193,7 @@ TEST(tdx_td_in_fragmented_memory_gets_4k_pages_and_one_line_in_the_log)
 	hosted_start_ready(&c);
 	EXPECT_EQ(frame_alloc(LEVEL_2M, FRAME_SHARED, &shared), STATUS_OK);
 	fragment_memory();
-	EXPECT_EQ(create(), STATUS_OK);
+	EXPECT_EQ(create_td(RAM), STATUS_OK);
 	EXPECT_EQ(create_vcpu(0), STATUS_OK);
 	EXPECT_EQ(td_populate(&td, gpa(0), 3 * SIZE_2M), STATUS_OK);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 3 * 512);
@@ -276,7 +222,7 @@ TEST(tdx_td_unmaps_a_2m_page_with_3_memory_seamcalls)
 	uint64_t before;
 
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_populate(&td, gpa(0), 8 * SIZE_2M), STATUS_OK);
 	frames = free_bytes();
 	before = hosted_calls_all() - hosted_calls(TDH_PHYMEM_PAGE_WBINVD);
@@ -299,7 +245,7 @@ TEST(tdx_td_unmaps_4k_out_of_a_2m_page_with_7_memory_seamcalls)
 	uint64_t before;
 
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
 	before = hosted_calls_all();
 	unmap(0x7000, SIZE_4K);
@@ -317,7 +263,7 @@ TEST(tdx_td_maps_2m_again_where_4k_pages_were_shared)
 	uint64_t before;
 
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
 	tables = td.sept.table_count;
 	for (unsigned i = 0; i < 3; i++) {
@@ -340,7 +286,7 @@ TEST(tdx_td_drops_all_empty_tables_of_a_range_with_one_track)
 	uint64_t before;
 
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	for (uint64_t at = 0; at < 4 * SIZE_2M; at += SIZE_2M)
 		EXPECT_EQ(td_resolve_fault(&td, gpa(at), LEVEL_4K), STATUS_OK);
 	unmap(0, 3 * SIZE_2M + SIZE_4K);
@@ -366,7 +312,7 @@ static void map_2m_while_running(void)
 TEST(tdx_td_unmaps_a_range_with_two_cut_edges)
 {
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_populate(&td, gpa(0), 8 * SIZE_2M), STATUS_OK);
 	unmap(SIZE_2M + 0x3000, 2 * SIZE_2M);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 5);
@@ -381,7 +327,7 @@ TEST(tdx_td_writes_back_later_what_an_unmap_freed)
 	bool done;
 
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
 	unmap(0, SIZE_2M);
 	EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_WBINVD), 0);
@@ -404,7 +350,7 @@ TEST(tdx_td_end_needs_no_write_back_of_single_pages)
 
 	ready();
 	frames = free_bytes();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_populate(&td, gpa(0), 4 * SIZE_2M), STATUS_OK);
 	unmap(0, 2 * SIZE_2M);
 	destroy();
@@ -439,7 +385,7 @@ TEST(tdx_td_unmap_waits_for_the_vcpu_that_still_runs)
 	struct seamcall_regs regs = {0};
 
 	ready();
-	create_running(2);
+	create_finalized(RAM, 2);
 	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
 	inside = begin_while_running;
 	hosted_set_guest(guest_calls_inside);
@@ -462,7 +408,7 @@ TEST(tdx_td_split_waits_for_the_vcpu_that_still_runs_and_is_then_repeated)
 	struct seamcall_regs regs = {0};
 
 	ready();
-	create_running(2);
+	create_finalized(RAM, 2);
 	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
 	inside = split_while_running;
 	hosted_set_guest(guest_calls_inside);
@@ -475,7 +421,7 @@ TEST(tdx_td_split_waits_for_the_vcpu_that_still_runs_and_is_then_repeated)
 TEST(tdx_td_fault_beside_an_unmap_gets_no_page_across_its_edge)
 {
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_unmap_private_begin(&td, gpa(0x2dc000), SIZE_2M), STATUS_OK);
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0x200000), LEVEL_2M), STATUS_OK);
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0x500000), LEVEL_2M), STATUS_OK);
@@ -498,7 +444,7 @@ static void begin_once(void)
 TEST(tdx_td_unmap_blocks_again_what_a_fault_under_way_unblocks)
 {
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_populate(&td, gpa(0), SIZE_2M), STATUS_OK);
 	/* While the split of the fault waits to track, another CPU begins to unmap. */
 	hosted_inject(TDH_MEM_TRACK, 1, 1, BUSY(TDR));
@@ -516,7 +462,7 @@ TEST(tdx_td_table_that_goes_waits_for_the_vcpu_that_still_runs)
 	struct seamcall_regs regs = {0};
 
 	ready();
-	create_running(2);
+	create_finalized(RAM, 2);
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_4K), STATUS_OK);
 	unmap(0, SIZE_2M);
 	EXPECT_EQ(td_mark_private(&td, gpa(0), SIZE_2M), STATUS_OK);
@@ -541,7 +487,7 @@ TEST(tdx_td_unmap_leaves_alone_what_a_fault_beside_it_unblocks)
 	const uint64_t size = 2 * SIZE_4K;
 
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
 	/* While the first edge is split, a fault in the page of the second one unblocks that.
 	 */
@@ -559,7 +505,7 @@ TEST(tdx_td_unmap_can_be_cancelled)
 	enum page_level level;
 
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	EXPECT_EQ(td_populate(&td, gpa(0), 2 * SIZE_2M), STATUS_OK);
 	EXPECT_EQ(td_unmap_private_begin(&td, gpa(0), SIZE_2M), STATUS_OK);
 	EXPECT_EQ(td_unmap_private_cancel(&td), STATUS_OK);
@@ -573,7 +519,7 @@ TEST(tdx_td_unmap_can_be_cancelled)
 TEST(tdx_td_cache_write_back_survives_interrupts)
 {
 	ready();
-	create_running(1);
+	create_finalized(RAM, 1);
 	hosted_interrupt_times(5);
 	destroy();
 	EXPECT_EQ(hosted_calls(TDH_PHYMEM_CACHE_WB), 2 + 5);
@@ -582,11 +528,12 @@ TEST(tdx_td_cache_write_back_survives_interrupts)
 TEST(tdx_td_create_says_when_no_keyid_is_left)
 {
 	struct hosted_config c = hosted_default;
+	const struct td_params params = plain_params(RAM);
 	static struct td other;
 
 	c.private_keyids = 2;
 	hosted_start_ready(&c);
-	EXPECT_EQ(create(), STATUS_OK);
+	EXPECT_EQ(create_td(RAM), STATUS_OK);
 	EXPECT_EQ(td_create(&other, &params), STATUS_NO_KEYID);
 	destroy();
 	memset(&other, 0, sizeof(other));
@@ -595,7 +542,7 @@ TEST(tdx_td_create_says_when_no_keyid_is_left)
 
 TEST(tdx_td_create_refuses_attributes_that_the_module_lacks)
 {
-	struct td_params odd = params;
+	struct td_params odd = plain_params(RAM);
 
 	ready();
 	odd.attributes = UINT64_C(1) << 5;
@@ -611,7 +558,7 @@ TEST(tdx_td_half_built_is_torn_down_at_every_stage)
 	ready();
 	frames = free_bytes();
 	for (unsigned stage = 0; stage < 4; stage++) {
-		EXPECT_EQ(create(), STATUS_OK);
+		EXPECT_EQ(create_td(RAM), STATUS_OK);
 		if (stage > 0)
 			EXPECT_EQ(create_vcpu(0), STATUS_OK);
 		if (stage > 1)

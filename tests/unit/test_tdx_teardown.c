@@ -12,6 +12,7 @@
 #include "tdx/td.h"
 #include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
+#include "tests/unit/plain_td.h"
 #include "tests/unit/test.h"
 #include "tests/unit/vm_guest.h"
 #include "vm/background.h"
@@ -21,27 +22,11 @@
 #define KEYIDS  7U
 #define MAX_LOG 2048U
 
-static struct td td;
-static struct td_vcpu vcpus[VCPUS];
-static hpa_t shared; /* PID, shared EPT root, source page */
-
-static const struct td_params params = {
-	.attributes = TDX_ATTR_SEPT_VE_DISABLE,
-	.max_vcpus = VCPUS,
-	.tsc_khz = 1000000,
-	.ram_low_end = {RAM},
-	.ram_high_end = {UINT64_C(1) << 32},
-};
-
-static void ready(void) { shared = hosted_start_sharing(); }
-
 static enum status add_vcpu(unsigned i)
 {
 	unsigned cpu = fake_set_this_cpu(i);
-	enum status s = td_vcpu_create(&td, &vcpus[i], 0);
+	enum status s = create_vcpu(i);
 
-	if (!s)
-		s = td_vcpu_configure(&vcpus[i], shared, 0xf2, hpa_add(shared, PAGE_SIZE));
 	(void)fake_set_this_cpu(cpu);
 	return s;
 }
@@ -49,30 +34,15 @@ static enum status add_vcpu(unsigned i)
 /* All steps of a creation, up to the first that fails. */
 static enum status build(void)
 {
-	enum status s;
+	enum status s = create_td(RAM);
 
-	memset(&td, 0, sizeof(td));
-	memset(vcpus, 0, sizeof(vcpus));
-	memcpy(td.name, "test", 5);
-	s = td_create(&td, &params);
 	for (unsigned i = 0; i < VCPUS && !s; i++)
 		s = add_vcpu(i);
 	if (!s)
-		s = td_add_measured_page(&td, gpa(TDBOOT_PARAMS_GPA),
-					 phys_ptr(hpa_add(shared, 2 * PAGE_SIZE)));
+		s = measure(TDBOOT_PARAMS_GPA);
 	if (!s)
 		s = td_populate(&td, gpa(0x1000), 3 * SIZE_2M);
 	return s ? s : td_finalize(&td);
-}
-
-static void destroy(void)
-{
-	bool done = false;
-
-	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
-	while (!done)
-		EXPECT_EQ(td_reclaim(&td, &done), STATUS_OK);
-	EXPECT_EQ(td.teardown_done, td.teardown_total);
 }
 
 /* ---- Stages ---- */
