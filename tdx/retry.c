@@ -3,30 +3,26 @@
 
 #include "core/hw.h"
 
+#define PAUSES_PER_TRY 32
+
 /*
  * How often a status may come back before the caller gives up. A lock is held for one
  * leaf's length; entropy refills in microseconds; an interrupted leaf was started over.
  */
-static const struct {
-	uint32_t code;
-	unsigned max_tries;
-} policy[] = {
-	{TDX_OPERAND_BUSY, 200},
-	{TDX_OPERAND_BUSY_HOST_PRIORITY, 200},
-	{TDX_SYS_BUSY, 200},
-	{TDX_RND_NO_ENTROPY, 100},
-	{TDX_KEY_GENERATION_FAILED, 100},
-	{TDX_INTERRUPTED_RESTARTABLE, 100},
-};
-
-#define PAUSES_PER_TRY 32
-
 static unsigned max_tries(tdx_status_t s)
 {
-	for (unsigned i = 0; i < sizeof(policy) / sizeof(policy[0]); i++)
-		if (policy[i].code == tdx_code(s))
-			return policy[i].max_tries;
-	return 0;
+	switch (tdx_code(s)) {
+	case TDX_OPERAND_BUSY:
+	case TDX_OPERAND_BUSY_HOST_PRIORITY:
+	case TDX_SYS_BUSY:
+		return 200;
+	case TDX_RND_NO_ENTROPY:
+	case TDX_KEY_GENERATION_FAILED:
+	case TDX_INTERRUPTED_RESTARTABLE:
+		return 100;
+	default:
+		return 0;
+	}
 }
 
 bool tdx_is_transient(tdx_status_t s) { return max_tries(s) > 0; }
