@@ -7,6 +7,7 @@
 #include "core/oncpu.h"
 #include "core/string.h"
 #include "core/x86.h"
+#include "tdx/keyid.h"
 #include "vmx/vmx.h"
 
 #define MSR_MTRR_DEF_TYPE 0x2ffU
@@ -304,7 +305,7 @@ static unsigned keyid_shift(void)
 	return maxphyaddr > keyid_bits ? maxphyaddr - keyid_bits : 52;
 }
 
-const struct tdx_check *tdx_detect(struct tdx_platform_facts *facts)
+const struct tdx_check *tdx_detect(void)
 {
 	row_count = 0;
 	refused = NULL;
@@ -317,8 +318,8 @@ const struct tdx_check *tdx_detect(struct tdx_platform_facts *facts)
 		apply_equal(equal[i].name, equal[i].fact);
 	tdx_check_add("DMA protection (VT-d)", false, "no DMA protection",
 		      "VT-d, empty domains", "");
-	facts->first_private_keyid = shared_keyids(&facts_of[0]) + 1;
-	facts->private_keyid_count = private_keyids(&facts_of[0]);
-	facts->keyid_shift = keyid_shift();
+	if (!refused)
+		keyid_init((uint16_t)(shared_keyids(&facts_of[0]) + 1),
+			   (uint16_t)private_keyids(&facts_of[0]), keyid_shift());
 	return refused;
 }

@@ -4,21 +4,15 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "tdx/module.h"
 
-/* What later steps need of it. */
-struct tdx_platform_facts {
-	uint32_t first_private_keyid, private_keyid_count;
-	unsigned keyid_shift; /* position of the KeyID in a physical address */
-};
-
 /*
  * Reads CPUID and MSRs of every CPU, sets IA32_TSC_ADJUST equal where it differs, and
- * fills the table. Returns the first row that rules TDX out, or NULL when none does.
+ * fills the table. Returns the first row that rules TDX out, or NULL when none does: then the
+ * KeyIDs are known (tdx/keyid.h).
  */
-const struct tdx_check *tdx_detect(struct tdx_platform_facts *facts);
+const struct tdx_check *tdx_detect(void);
 
 /* Adds a row that only bring-up can fill (VMXON, P-SEAMLDR, the module). */
 void tdx_check_add(const char *name, bool ok, const char *found, const char *needed,

@@ -6,6 +6,7 @@
 #include "core/panic.h"
 #include "core/spinlock.h"
 #include "core/string.h"
+#include "tdx/module.h"
 
 static struct spinlock lock = SPINLOCK_INIT;
 /* Protected by lock. */
@@ -32,7 +33,7 @@ uint16_t keyid_global(void) { return first_keyid; }
 
 unsigned keyid_count(void) { return td_count; }
 
-unsigned keyid_free_count(void)
+unsigned tdx_keyid_free_count(void)
 {
 	unsigned n;
 

@@ -17,9 +17,8 @@ void keyid_init(uint16_t first, uint16_t count, unsigned shift);
 
 uint16_t keyid_global(void);
 
-/* How many there are for TDs, and how many of them are free. */
+/* How many there are for TDs. */
 unsigned keyid_count(void);
-unsigned keyid_free_count(void);
 
 /* STATUS_NO_KEYID when all are in use. */
 MUST_CHECK enum status keyid_alloc(uint16_t *out);

@@ -26,7 +26,6 @@
 #define TDMRS_PER_CPU 2U
 
 static struct tdx_module_info info;
-static struct tdx_platform_facts facts;
 static struct tdmr_plan plan;
 static struct tdmr_plan_input plan_input;
 static struct hpa_range memory[BOOT_MAX_RANGES];
@@ -37,10 +36,6 @@ const struct tdx_module_info *tdx_module_info(void)
 	atomic_store(&info.tdmr_failed_bytes, tdmr_init_failed_bytes());
 	return &info;
 }
-
-unsigned tdx_keyid_free_count(void) { return keyid_free_count(); }
-
-uint64_t tdx_seamcall_count(void) { return seamcall_count(); }
 
 /* Ends bring-up: TDX is refused with this reason, the machine goes on. */
 static PRINTF_LIKE(1, 2) enum status refuse(const char *fmt, ...)
@@ -313,8 +308,6 @@ static enum status bring_up(const struct boot_info *bi)
 	if (s)
 		return s;
 	describe();
-	keyid_init((uint16_t)facts.first_private_keyid, (uint16_t)facts.private_keyid_count,
-		   facts.keyid_shift);
 	s = make_plan(bi);
 	if (!s)
 		s = sys_config();
@@ -325,25 +318,25 @@ static enum status bring_up(const struct boot_info *bi)
 
 enum status tdx_module_init(const struct boot_info *bi)
 {
-	uint64_t calls_before = seamcall_count();
+	uint64_t calls_before = tdx_seamcall_count();
 	const struct tdx_check *refused;
 	enum status s;
 
 	info = (struct tdx_module_info){0};
 	panic_register_dumper(seamcall_dump);
-	refused = tdx_detect(&facts);
+	refused = tdx_detect();
 	if (refused)
 		return refuse("%s: found %s, needed %s", refused->name, refused->found,
 			      refused->needed);
+	info.global_keyid = keyid_global();
+	info.keyid_count = (uint16_t)keyid_count();
 	s = bring_up(bi);
-	info.ready_seamcalls = seamcall_count() - calls_before;
+	info.ready_seamcalls = tdx_seamcall_count() - calls_before;
 	if (s)
 		return s;
 	info.tdmr_count = plan.tdmr_count;
 	info.tdmr_bytes = plan.tdmr_bytes;
 	info.pamt_bytes = plan.pamt_bytes;
-	info.global_keyid = keyid_global();
-	info.keyid_count = (uint16_t)keyid_count();
 	info.is_ready = true;
 	log_info("module initialized: %u TDMRs, %llu of %llu MiB so far, PAMT %llu KiB, "
 		 "%u KeyIDs, %llu SEAMCALLs",

@@ -9,6 +9,7 @@
 
 #include "core/cpu.h"
 #include "core/hw.h"
+#include "tdx/module.h"
 #include "tdx/status.h"
 
 #define RECORDS 8
@@ -47,7 +48,7 @@ tdx_status_t seamcall(uint64_t rax, struct seamcall_regs *regs)
 	return (tdx_status_t){r->status};
 }
 
-uint64_t seamcall_count(void)
+uint64_t tdx_seamcall_count(void)
 {
 	uint64_t sum = 0;
 

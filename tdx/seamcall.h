@@ -17,9 +17,6 @@ uint64_t seamcall_raw(uint64_t rax, struct seamcall_regs *regs);
 /* seamcall_raw(), counted and recorded among the last calls of this CPU. */
 tdx_status_t seamcall(uint64_t rax, struct seamcall_regs *regs);
 
-/* SEAMCALLs by all CPUs since boot. */
-uint64_t seamcall_count(void);
-
 /* Logs "<what>: <leaf>: <status>(<operand>) in ... out ..." of this CPU's last SEAMCALL. */
 void seamcall_log_last(enum log_level level, const char *what);
 

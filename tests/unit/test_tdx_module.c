@@ -165,6 +165,15 @@ TEST(tdx_module_gives_pamt_memory_back_when_configuration_is_refused)
 	EXPECT_EQ(after[FRAME_FREE], before[FRAME_FREE] - 4 * PAGE_SIZE); /* VMXON regions */
 }
 
+/* `hkid` subtracts one from the other. */
+TEST(tdx_module_that_was_refused_late_has_as_many_keyids_as_are_free)
+{
+	hosted_start(&hosted_default);
+	hosted_inject(TDH_SYS_CONFIG, 1, 1, (uint64_t)TDX_PAMT_OVERLAP << 32);
+	EXPECT_EQ(start(), STATUS_UNSUPPORTED);
+	EXPECT_EQ(tdx_module_info()->keyid_count, tdx_keyid_free_count());
+}
+
 TEST(tdx_module_is_refused_without_private_keyids)
 {
 	struct hosted_config c = hosted_default;
