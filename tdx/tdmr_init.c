@@ -46,36 +46,25 @@ uint64_t tdmr_init_pending_bytes(void) { return atomic_load(&pending_bytes); }
 
 static uint64_t end_of(const struct progress *p) { return p->tdmr->base + p->tdmr->size; }
 
-static void add_size(void *ctx, hpa_t base, uint64_t size)
-{
-	uint64_t *sum = ctx;
-
-	(void)base;
-	*sum += size;
-}
-
 static uint64_t usable_in(const struct progress *p, uint64_t base, uint64_t end)
 {
+	struct hpa_range r;
 	uint64_t sum = 0;
 
-	tdmr_each_usable(p->tdmr, (struct hpa_range){hpa(base), end - base}, add_size, &sum);
+	while (tdmr_next_usable(p->tdmr, &base, end, &r))
+		sum += r.size;
 	return sum;
-}
-
-static void hand_over(void *ctx, hpa_t base, uint64_t size)
-{
-	(void)ctx;
-	frame_set_tdx_usable(base, size);
 }
 
 /* Free memory grows before what is pending shrinks: their sum is never too small. */
 static void make_usable(struct progress *p, uint64_t next)
 {
-	struct hpa_range window = {hpa(p->next), next - p->next};
+	struct hpa_range r;
 
-	tdmr_each_usable(p->tdmr, window, hand_over, NULL);
+	for (uint64_t at = p->next; tdmr_next_usable(p->tdmr, &at, next, &r);)
+		frame_set_tdx_usable(r.base, r.size);
 	atomic_fetch_sub(&pending_bytes, usable_in(p, p->next, next));
-	atomic_fetch_add(&done_bytes, window.size);
+	atomic_fetch_add(&done_bytes, next - p->next);
 	p->next = next;
 }
 

@@ -389,18 +389,23 @@ void tdmr_plan_release(const struct tdmr_plan_input *in, struct tdmr_plan *plan)
 	plan->tdmr_count = 0;
 }
 
-void tdmr_each_usable(const struct tdx_tdmr_info *t, struct hpa_range window,
-		      void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx)
+bool tdmr_next_usable(const struct tdx_tdmr_info *t, uint64_t *at, uint64_t end,
+		      struct hpa_range *out)
 {
-	uint64_t at = t->base;
+	struct range usable = clip((struct range){*at, end}, tdmr_range(t));
 
-	for (unsigned r = 0; at < t->base + t->size; r++) {
-		bool is_last = r == TDX_MAX_RESERVED || t->reserved[r].size == 0;
-		uint64_t end = t->base + (is_last ? t->size : t->reserved[r].offset);
-		struct range usable = clip((struct range){at, end}, range_of(window));
+	for (unsigned r = 0; r < TDX_MAX_RESERVED && t->reserved[r].size; r++) {
+		struct range area = {t->base + t->reserved[r].offset,
+				     t->base + t->reserved[r].offset + t->reserved[r].size};
 
-		if (size_of(usable))
-			emit(ctx, hpa(usable.start), size_of(usable));
-		at = is_last ? end : end + t->reserved[r].size;
+		if (area.start > usable.start) {
+			usable.end = area.start < usable.end ? area.start : usable.end;
+			break;
+		}
+		if (area.end > usable.start)
+			usable.start = area.end;
 	}
+	*out = (struct hpa_range){hpa(usable.start), size_of(usable)};
+	*at = usable.end;
+	return out->size > 0;
 }

@@ -54,7 +54,9 @@ MUST_CHECK enum status tdmr_plan(const struct tdmr_plan_input *in, struct tdmr_p
 /* Gives all PAMT memory back, for a plan that the module refused. */
 void tdmr_plan_release(const struct tdmr_plan_input *in, struct tdmr_plan *plan);
 
-/* Calls `emit` for each range of the window that the TDMR covers and does not reserve,
- * ascending. */
-void tdmr_each_usable(const struct tdx_tdmr_info *t, struct hpa_range window,
-		      void (*emit)(void *ctx, hpa_t base, uint64_t size), void *ctx);
+/*
+ * The lowest range in [*at, end) that the TDMR covers and does not reserve; *at moves behind
+ * it. False when there is none.
+ */
+bool tdmr_next_usable(const struct tdx_tdmr_info *t, uint64_t *at, uint64_t end,
+		      struct hpa_range *out);

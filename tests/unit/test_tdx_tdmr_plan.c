@@ -129,8 +129,10 @@ static void each_usable(void (*emit)(void *ctx, hpa_t base, uint64_t size), void
 {
 	for (unsigned i = 0; i < plan.tdmr_count; i++) {
 		const struct tdx_tdmr_info *t = &plan.tdmrs[i];
+		struct hpa_range r;
 
-		tdmr_each_usable(t, (struct hpa_range){hpa(t->base), t->size}, emit, ctx);
+		for (uint64_t at = t->base; tdmr_next_usable(t, &at, UINT64_MAX, &r);)
+			emit(ctx, r.base, r.size);
 	}
 }
 
