@@ -77,10 +77,8 @@ static void key_config(void *arg)
 {
 	struct key_work *work = arg;
 
-	if (tdx_is_error(tdh_mng_key_config(work->td))) {
-		td_log_failure(work->td, "key configuration");
+	if (td_result(work->td, tdh_mng_key_config(work->td), "key configuration"))
 		atomic_store(&work->has_failed, true);
-	}
 }
 
 static enum status configure_keys(struct td *td)
@@ -97,17 +95,16 @@ enum status td_add_control_pages(struct td *td, struct td_vcpu *vcpu, uint64_t b
 	unsigned *count = vcpu ? &vcpu->tdcx_count : &td->tdcx_count;
 
 	while (*count < bytes / PAGE_SIZE) {
-		tdx_status_t s;
 		hpa_t page;
-		enum status st = td_frame_take(td, LEVEL_4K, FRAME_TD_CONTROL, &page);
+		enum status s = td_frame_take(td, LEVEL_4K, FRAME_TD_CONTROL, &page);
 
-		if (st)
-			return st;
-		s = vcpu ? tdh_vp_addcx(vcpu, page) : tdh_mng_addcx(td, page);
-		if (tdx_is_error(s)) {
-			td_log_failure(td, "control page");
+		if (s)
+			return s;
+		s = td_result(td, vcpu ? tdh_vp_addcx(vcpu, page) : tdh_mng_addcx(td, page),
+			      "control page");
+		if (s) {
 			frame_free(page, PAGE_SIZE);
-			return td_status_of(s);
+			return s;
 		}
 		pages[(*count)++] = page;
 	}
@@ -146,12 +143,7 @@ static enum status init_tdcs(struct td *td)
 
 static enum status read_field(struct td *td, uint64_t field, uint64_t *value)
 {
-	tdx_status_t s = tdh_mng_rd(td, field, value);
-
-	if (!tdx_is_error(s))
-		return STATUS_OK;
-	td_log_failure(td, "metadata");
-	return td_status_of(s);
+	return td_result(td, tdh_mng_rd(td, field, value), "metadata");
 }
 
 /* TSC scaling of the TD: without it its timer cannot be served. */

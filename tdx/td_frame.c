@@ -28,6 +28,14 @@ enum status td_status_of(tdx_status_t s)
 	return tdx_is_transient(s) ? STATUS_BUSY : STATUS_HW_FAULT;
 }
 
+enum status td_result(const struct td *td, tdx_status_t s, const char *what)
+{
+	if (!tdx_is_error(s))
+		return STATUS_OK;
+	td_log_failure(td, what);
+	return td_status_of(s);
+}
+
 enum status td_fail(struct td *td, tdx_status_t s, const char *what)
 {
 	enum status st = td_status_of(s);

@@ -19,6 +19,9 @@ enum status td_die(struct td *td, const char *what);
 /* STATUS_BUSY for contention, missing entropy and interruption; else STATUS_HW_FAULT. */
 enum status td_status_of(tdx_status_t s);
 
+/* STATUS_OK, or td_status_of() an error, which it logs. */
+enum status td_result(const struct td *td, tdx_status_t s, const char *what);
+
 /* STATUS_BUSY for contention that outlived the retries; else td_die(). */
 enum status td_fail(struct td *td, tdx_status_t s, const char *what);
 

@@ -10,18 +10,16 @@
 
 static enum status create_tdvpr(struct td *td, struct td_vcpu *vcpu)
 {
-	tdx_status_t s;
-	enum status st = td_frame_take(td, LEVEL_4K, FRAME_TD_CONTROL, &vcpu->tdvpr.pa);
+	enum status s = td_frame_take(td, LEVEL_4K, FRAME_TD_CONTROL, &vcpu->tdvpr.pa);
 
-	if (st)
-		return st;
+	if (s)
+		return s;
 	vcpu->td = td;
-	s = tdh_vp_create(vcpu);
-	if (tdx_is_error(s)) {
-		td_log_failure(td, "vCPU creation");
+	s = td_result(td, tdh_vp_create(vcpu), "vCPU creation");
+	if (s) {
 		frame_free(vcpu->tdvpr.pa, PAGE_SIZE);
 		vcpu->tdvpr.pa = hpa(0);
-		return td_status_of(s);
+		return s;
 	}
 	vcpu->index = td->vcpu_count;
 	vcpu->assoc_cpu = -1;
@@ -31,14 +29,11 @@ static enum status create_tdvpr(struct td *td, struct td_vcpu *vcpu)
 
 static enum status init_vcpu(struct td *td, struct td_vcpu *vcpu, uint64_t rcx)
 {
-	tdx_status_t s = tdh_vp_init(vcpu, rcx);
+	enum status s = td_result(td, tdh_vp_init(vcpu, rcx), "vCPU initialisation");
 
-	if (tdx_is_error(s)) {
-		td_log_failure(td, "vCPU initialisation");
-		return td_status_of(s);
-	}
-	vcpu->assoc_cpu = (int)this_cpu();
-	return STATUS_OK;
+	if (!s)
+		vcpu->assoc_cpu = (int)this_cpu();
+	return s;
 }
 
 enum status td_vcpu_create(struct td *td, struct td_vcpu *vcpu, uint64_t rcx)
@@ -154,10 +149,11 @@ enum status td_vcpu_flush(struct td_vcpu *vcpu)
 {
 	tdx_status_t s = tdh_vp_flush(vcpu);
 
-	if (tdx_is_error(s) && tdx_code(s) != TDX_VCPU_NOT_ASSOCIATED) {
-		td_log_failure(vcpu->td, "vCPU flush");
-		return td_status_of(s);
-	}
-	atomic_store(&vcpu->assoc_cpu, -1);
-	return STATUS_OK;
+	enum status st = STATUS_OK;
+
+	if (tdx_code(s) != TDX_VCPU_NOT_ASSOCIATED)
+		st = td_result(vcpu->td, s, "vCPU flush");
+	if (!st)
+		atomic_store(&vcpu->assoc_cpu, -1);
+	return st;
 }
