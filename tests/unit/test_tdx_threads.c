@@ -121,7 +121,9 @@ static void *convert_back_and_forth(void *arg)
 		for (enum step step = BEGIN; step < STEPS; step++) {
 			enum status s = STATUS_BUSY;
 
-			for (unsigned tries = 0; s == STATUS_BUSY && tries < 100000; tries++) {
+			/* A thread that holds the TD's one range may be off its CPU for long.
+			 */
+			for (unsigned n = 0; s == STATUS_BUSY && n < 10000000; n++) {
 				s = do_step(step, at, size);
 				(void)sched_yield();
 			}
