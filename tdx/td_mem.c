@@ -110,7 +110,7 @@ enum status td_install(struct td *td, gpa_t at, enum page_level level, const voi
 	}
 	s = give(td, slot, frame, source);
 	if (tdx_is_error(s)) {
-		if (source) /* the build cannot go on: nothing is worth a doubt */
+		if (source) /* the build ends here: the page is not worth a doubt */
 			td_frame_quarantine(td, frame, PAGE_SIZE, "measured page");
 		else
 			frame_free(frame, level_size(level)); /* it was not consumed */
