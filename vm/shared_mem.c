@@ -267,6 +267,6 @@ void shared_mem_destroy(struct shared_mem *m)
 	oncpu_each(invept_this_cpu, NULL);
 	ept_destroy(&m->ept);
 	atomic_store(&m->bytes, 0);
-	heap_free(m->doomed);
+	heap_free(m->doomed, SHARED_UNMAP_MAX * sizeof(*m->doomed));
 	m->doomed = NULL;
 }
