@@ -5,20 +5,22 @@
 
 #include <stdalign.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 
 #include "core/cpu.h"
 #include "core/hw.h"
 #include "tdx/module.h"
 #include "tdx/status.h"
 
-#define RECORDS 8
+#define RECORDS   16
+#define IN_FLIGHT UINT64_MAX /* no status has this value */
 
-/* One SEAMCALL: what went in, and what came out once it has returned. */
+/*
+ * One SEAMCALL: what went in, and what came out once it has returned. After TDH.VP.ENTER R11
+ * and R12 tell what a guest asked for.
+ */
 struct record {
 	uint64_t rax, rcx, rdx, r8, r9;
-	uint64_t status, out_rcx, out_rdx, out_r8;
-	bool is_in_flight;
+	uint64_t status, out_rcx, out_rdx, out_r8, out_r11, out_r12;
 };
 
 /* Each CPU writes its own only; the lines are not shared on the way to the guest. */
@@ -39,12 +41,13 @@ tdx_status_t seamcall(uint64_t rax, struct seamcall_regs *regs)
 	r->rdx = regs->rdx;
 	r->r8 = regs->r8;
 	r->r9 = regs->r9;
-	r->is_in_flight = true;
+	r->status = IN_FLIGHT;
 	r->status = seamcall_raw(rax, regs);
 	r->out_rcx = regs->rcx;
 	r->out_rdx = regs->rdx;
 	r->out_r8 = regs->r8;
-	r->is_in_flight = false;
+	r->out_r11 = regs->r11;
+	r->out_r12 = regs->r12;
 	return (tdx_status_t){r->status};
 }
 
@@ -57,19 +60,29 @@ uint64_t tdx_seamcall_count(void)
 	return sum;
 }
 
+/* An entry takes nothing in RDX, R8 and R9; what the guest passed in R11 and R12 tells more. */
 static void log_record(enum log_level level, const char *what, const struct record *r)
 {
+	const char *leaf = tdx_leaf_name(r->rax);
 	char status[80];
 
 	tdx_format_status(status, sizeof(status), (tdx_status_t){r->status});
-	log_at(level,
-	       "%s: %s: %s rax=%#llx rcx=%#llx rdx=%#llx r8=%#llx; "
-	       "called with rcx=%#llx rdx=%#llx r8=%#llx r9=%#llx",
-	       what, tdx_leaf_name(r->rax), r->is_in_flight ? "in flight" : status,
-	       (unsigned long long)r->status, (unsigned long long)r->out_rcx,
-	       (unsigned long long)r->out_rdx, (unsigned long long)r->out_r8,
-	       (unsigned long long)r->rcx, (unsigned long long)r->rdx,
-	       (unsigned long long)r->r8, (unsigned long long)r->r9);
+	if (r->status == IN_FLIGHT)
+		log_at(level,
+		       "%s: %s: in flight, called with rcx=%#lx rdx=%#lx r8=%#lx r9=%#lx", what,
+		       leaf, r->rcx, r->rdx, r->r8, r->r9);
+	else if (r->rax == TDH_VP_ENTER)
+		log_at(level,
+		       "%s: %s: %s rax=%#lx rcx=%#lx rdx=%#lx r8=%#lx r11=%#lx r12=%#lx; "
+		       "called with rcx=%#lx",
+		       what, leaf, status, r->status, r->out_rcx, r->out_rdx, r->out_r8,
+		       r->out_r11, r->out_r12, r->rcx);
+	else
+		log_at(level,
+		       "%s: %s: %s rax=%#lx rcx=%#lx rdx=%#lx r8=%#lx; "
+		       "called with rcx=%#lx rdx=%#lx r8=%#lx r9=%#lx",
+		       what, leaf, status, r->status, r->out_rcx, r->out_rdx, r->out_r8, r->rcx,
+		       r->rdx, r->r8, r->r9);
 }
 
 void seamcall_log_last(enum log_level level, const char *what)

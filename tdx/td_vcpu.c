@@ -24,6 +24,7 @@ static enum status create_tdvpr(struct td *td, struct td_vcpu *vcpu)
 	vcpu->index = td->vcpu_count;
 	vcpu->assoc_cpu = -1;
 	td->vcpus[td->vcpu_count++] = vcpu;
+	log_info("KeyID %u: vCPU %u is TDVPR %#lx", td->hkid, vcpu->index, vcpu->tdvpr.pa.raw);
 	return STATUS_OK;
 }
 
@@ -120,8 +121,8 @@ enum status td_vcpu_configure(struct td_vcpu *vcpu, hpa_t pid, uint8_t vector,
 
 tdx_status_t td_vcpu_enter(struct td_vcpu *vcpu, struct seamcall_regs *regs)
 {
-	int cpu = (int)this_cpu();
 	tdx_status_t s = tdh_vp_enter(vcpu, regs);
+	int cpu = (int)this_cpu();
 
 	if (atomic_load_explicit(&vcpu->assoc_cpu, memory_order_relaxed) != cpu &&
 	    tdx_code(s) != TDX_VCPU_ASSOCIATED)

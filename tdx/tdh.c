@@ -4,20 +4,21 @@
 #include "core/hw.h"
 #include "tdx/retry.h"
 
-/* `td`: for whom, or NULL. */
+/* `td`: for whom, or NULL. No leaf takes more than RCX, RDX, R8 and R9, but VP.ENTER. */
 static tdx_status_t call(struct td *td, uint64_t leaf, struct seamcall_regs *regs)
 {
-	const struct seamcall_regs in = *regs;
+	uint64_t rcx = regs->rcx, rdx = regs->rdx, r8 = regs->r8, r9 = regs->r9;
 	unsigned tries = 0;
-	tdx_status_t s;
 
-	do {
-		*regs = in;
-		s = seamcall(leaf, regs);
+	for (;;) {
+		tdx_status_t s = seamcall(leaf, regs);
+
 		if (td)
 			atomic_fetch_add_explicit(&td->seamcalls, 1, memory_order_relaxed);
-	} while (tdx_retry(&tries, s));
-	return s;
+		if (!tdx_retry(&tries, s))
+			return s;
+		*regs = (struct seamcall_regs){.rcx = rcx, .rdx = rdx, .r8 = r8, .r9 = r9};
+	}
 }
 
 static tdx_status_t call1(struct td *td, uint64_t leaf, uint64_t rcx)

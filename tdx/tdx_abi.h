@@ -22,7 +22,9 @@ static inline uint32_t tdx_code(tdx_status_t s) { return (uint32_t)(s.raw >> 32)
 static inline uint32_t tdx_operand(tdx_status_t s) { return (uint32_t)s.raw; }
 static inline bool tdx_is_error(tdx_status_t s) { return s.raw >> 63; }
 
-/* Every register that a leaf takes or returns, besides RAX. The layout is known to seamcall.S.
+/*
+ * Every register that a SEAMCALL takes or returns, besides RAX. Those of TDH.VP.ENTER are also
+ * what a guest's TDG.VP.VMCALL passes. The layout is known to seamcall.S.
  */
 struct seamcall_regs {
 	uint64_t rcx, rdx, rbx, rbp, rsi, rdi;

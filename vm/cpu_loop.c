@@ -13,7 +13,6 @@
 #include "vm/background.h"
 #include "vm/cpu_queue.h"
 #include "vm/exit.h"
-#include "vm/exit_log.h"
 #include "vm/teardown.h"
 #include "vm/vcpu.h"
 
@@ -73,14 +72,12 @@ void cpu_queue_call_bsp(void)
 
 void cpu_queue_want_timer(uint64_t tsc)
 {
-	bool irq = hw_irq_save();
 	struct cpu_state *c = mine();
 
 	if (c->armed == 0 || tsc < c->armed) {
 		c->armed = tsc;
 		timer_arm(tsc);
 	}
-	hw_irq_restore(irq);
 }
 
 /* Fires what is due; returns when the next is, or 0. */
@@ -235,7 +232,6 @@ static void run(struct cpu_state *c, struct vcpu *v)
 		deliver_pending(v);
 		s = td_vcpu_enter(&v->td, &v->regs);
 		atomic_fetch_add(&v->entry, 1);
-		exit_log_note(v, s);
 		action = vcpu_handle_exit(v, s);
 	} while (action == EXIT_RESUME);
 	hw_irq_restore(true);
@@ -275,8 +271,11 @@ void cpu_loop_round(void)
 		bsp_poll();
 	now = hw_rdtsc();
 	timer = timer_needed(c, run_timers(c, now), now, has_poll);
-	if (timer != 0)
+	if (timer != 0) {
+		hw_irq_disable();
 		cpu_queue_want_timer(timer);
+		hw_irq_restore(true);
+	}
 	v = pick(c);
 	if (v != NULL)
 		run(c, v);

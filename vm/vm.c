@@ -12,7 +12,6 @@
 #include "drivers/timer.h"
 #include "vm/background.h"
 #include "vm/cpu_queue.h"
-#include "vm/exit_log.h"
 #include "vm/explain.h"
 #include "vm/launch.h"
 #include "vm/registry.h"
@@ -28,7 +27,6 @@ static unsigned next_cpu;
 void vm_init(const struct boot_info *bi)
 {
 	launch_init(bi);
-	exit_log_init();
 	cpu_queue_init();
 }
 
@@ -277,7 +275,8 @@ bool vm_vcpu(const char *name, unsigned index, struct vcpu_info *out)
 	*out = (struct vcpu_info){
 		.cpu = v->cpu,
 		.state = run_name((enum vcpu_run)atomic_load(&v->run)),
-		.exits = atomic_load(&v->td.exits),
 	};
+	for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++)
+		out->exits += v->exits[kind];
 	return true;
 }

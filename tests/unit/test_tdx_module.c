@@ -122,7 +122,7 @@ TEST(tdx_module_shows_the_last_seamcalls_of_a_cpu_at_a_panic)
 	seamcall_dump();
 	(void)log_replay(0, count_line, &shown);
 	EXPECT_TRUE(shown > 1);
-	EXPECT_TRUE(shown <= 8);
+	EXPECT_TRUE(shown <= 16);
 }
 
 /* Every leaf of bring-up refused for good: TDX is refused with leaf and status, nothing else
