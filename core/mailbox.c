@@ -42,5 +42,3 @@ void mailbox_drain(struct mailbox *box)
 		l = next;
 	}
 }
-
-bool mailbox_is_empty(const struct mailbox *box) { return atomic_load(&box->newest) == NULL; }

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "core/oncpu.h"
 
@@ -26,4 +27,7 @@ bool mailbox_put(struct mailbox *box, struct letter *l);
 /* Runs all letters in the order of their arrival. Owner only. */
 void mailbox_drain(struct mailbox *box);
 
-bool mailbox_is_empty(const struct mailbox *box);
+static inline bool mailbox_is_empty(const struct mailbox *box)
+{
+	return atomic_load(&box->newest) == NULL;
+}

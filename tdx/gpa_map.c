@@ -765,9 +765,8 @@ INLINE bool try_look(const struct gpa_map *map, uint64_t page, struct look *l)
 	return READ(map->sequence) == (before & ~UINT64_C(1));
 }
 
-/* Out of line: the first look nearly always succeeds and needs no stack then. */
-static __attribute__((noinline)) struct look look_again(const struct gpa_map *map,
-							uint64_t page)
+/* The first look nearly always succeeds. */
+static OUT_OF_LINE struct look look_again(const struct gpa_map *map, uint64_t page)
 {
 	struct look l;
 

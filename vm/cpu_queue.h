@@ -27,7 +27,7 @@ MUST_CHECK enum status cpu_queue_move(struct vcpu *v, unsigned cpu);
  */
 MUST_CHECK enum status cpu_queue_remove(struct vcpu *v);
 
-/* This CPU's timer has to fire by `tsc`. Called by the handler of an exit. */
+/* This CPU's timer has to fire by `tsc`. Interrupts off. */
 void cpu_queue_want_timer(uint64_t tsc);
 
 /* Another CPU leaves the guest or its sleep, and looks around; nothing if it is this one. */

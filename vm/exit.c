@@ -15,6 +15,12 @@
 /* VM-exit interruption information (R9): type in 10:8, 2 = NMI. */
 #define INTERRUPTION_TYPE_NMI 2U
 
+static enum exit_action count(struct vcpu *v, enum exit_kind kind, enum exit_action action)
+{
+	v->exits[kind]++;
+	return action;
+}
+
 const char *exit_kind_name(enum exit_kind k)
 {
 	static const char *const names[] = {
@@ -125,33 +131,33 @@ static enum exit_action triple_fault(struct vcpu *v)
 }
 
 /* NOLINTNEXTLINE(readability-function-size): one line for each exit reason */
-static enum exit_action dispatch(struct vcpu *v, tdx_status_t s)
+static OUT_OF_LINE enum exit_action dispatch(struct vcpu *v, tdx_status_t s)
 {
 	switch (s.raw & REASON_MASK) {
 	case EXIT_TDCALL:
 		return vcpu_handle_tdvmcall(v);
 	case EXIT_EXTERNAL_INTERRUPT:
-		return vcpu_count_exit(v, EXIT_KIND_INTERRUPT, EXIT_LEAVE);
+		return count(v, EXIT_KIND_INTERRUPT, EXIT_LEAVE);
 	case EXIT_EXCEPTION_NMI:
-		return vcpu_count_exit(v, EXIT_KIND_NMI, exception_or_nmi(v, s));
+		return count(v, EXIT_KIND_NMI, exception_or_nmi(v, s));
 	case EXIT_EPT_VIOLATION:
 		return ept_violation(v);
 	case EXIT_EPT_MISCONFIG:
-		return vcpu_count_exit(v, EXIT_KIND_OTHER, crash(v, s, "EPT misconfiguration"));
+		return count(v, EXIT_KIND_OTHER, crash(v, s, "EPT misconfiguration"));
 	case EXIT_TRIPLE_FAULT:
-		return vcpu_count_exit(v, EXIT_KIND_TRIPLE_FAULT, triple_fault(v));
+		return count(v, EXIT_KIND_TRIPLE_FAULT, triple_fault(v));
 	case EXIT_INIT:
 	case EXIT_OTHER_SMI:
 	case EXIT_BUS_LOCK:
 	case EXIT_NOTIFY:
-		return vcpu_count_exit(v, EXIT_KIND_OTHER, EXIT_LEAVE);
+		return count(v, EXIT_KIND_OTHER, EXIT_LEAVE);
 	default:
-		return vcpu_count_exit(v, EXIT_KIND_OTHER, crash(v, s, "unexpected exit"));
+		return count(v, EXIT_KIND_OTHER, crash(v, s, "unexpected exit"));
 	}
 }
 
 /* Contention and interruptions are nobody's failure: the vCPU has its turn again. */
-static enum exit_action did_not_run(struct vcpu *v, tdx_status_t s)
+static OUT_OF_LINE enum exit_action did_not_run(struct vcpu *v, tdx_status_t s)
 {
 	switch (tdx_code(s)) {
 	case TDX_OPERAND_BUSY:
@@ -160,23 +166,26 @@ static enum exit_action did_not_run(struct vcpu *v, tdx_status_t s)
 	case TDX_HOST_PRIORITY_BUSY_TIMEOUT:
 	case TDX_INTERRUPTED_RESUMABLE:
 	case TDX_INTERRUPTED_RESTARTABLE:
-		return vcpu_count_exit(v, EXIT_KIND_BUSY, EXIT_LEAVE);
+		return count(v, EXIT_KIND_BUSY, EXIT_LEAVE);
 	case TDX_NON_RECOVERABLE_VCPU:
 		if ((s.raw & REASON_MASK) == EXIT_TRIPLE_FAULT)
-			return vcpu_count_exit(v, EXIT_KIND_TRIPLE_FAULT, triple_fault(v));
-		return vcpu_count_exit(v, EXIT_KIND_OTHER, crash(v, s, "the vCPU is lost"));
+			return count(v, EXIT_KIND_TRIPLE_FAULT, triple_fault(v));
+		return count(v, EXIT_KIND_OTHER, crash(v, s, "the vCPU is lost"));
 	case TDX_NON_RECOVERABLE_TD:
 	case TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE:
 	case TDX_NON_RECOVERABLE_TD_CORRUPTED_MD:
 	case TDX_NON_RECOVERABLE_TD_WRONG_APIC_MODE:
 	case TDX_TD_FATAL:
-		return vcpu_count_exit(v, EXIT_KIND_OTHER, crash(v, s, "the TD is lost"));
+		return count(v, EXIT_KIND_OTHER, crash(v, s, "the TD is lost"));
 	default:
-		return vcpu_count_exit(v, EXIT_KIND_OTHER, crash(v, s, "the TD cannot run"));
+		return count(v, EXIT_KIND_OTHER, crash(v, s, "the TD cannot run"));
 	}
 }
 
+/* First what is most of all exits: it needs no registers saved for the others. */
 enum exit_action vcpu_handle_exit(struct vcpu *v, tdx_status_t s)
 {
+	if (s.raw == EXIT_TDCALL)
+		return vcpu_handle_tdvmcall(v);
 	return tdx_code(s) == TDX_SUCCESS ? dispatch(v, s) : did_not_run(v, s);
 }

@@ -9,13 +9,6 @@ enum exit_action {
 	EXIT_LEAVE,  /* go round the CPU's loop first */
 };
 
-static inline enum exit_action vcpu_count_exit(struct vcpu *v, enum exit_kind kind,
-					       enum exit_action action)
-{
-	v->exits[kind]++;
-	return action;
-}
-
 /* v->regs as the module left them; `s` is RAX. */
 enum exit_action vcpu_handle_exit(struct vcpu *v, tdx_status_t s);
 

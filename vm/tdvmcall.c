@@ -4,6 +4,8 @@
  * Answers go to R10 (status) and R11 up. Nothing here trusts a register.
  */
 #define LOG_TAG "vm"
+#include <stddef.h>
+
 #include "core/hw.h"
 #include "core/log.h"
 #include "guest-abi/ghci.h"
@@ -91,16 +93,16 @@ static enum exit_action rdmsr(struct vcpu *v)
 }
 
 /* A deadline that is past already fires here, without the detour over the host's timer. */
-static void timer_changed(struct vcpu *v, uint64_t now)
+static void follow_timer(struct vcpu *v, uint64_t now)
 {
-	vcpu_run_timer(v, now);
+	if (v->apic.deadline <= now)
+		vcpu_run_timer(v, now);
 	if (v->apic.deadline != 0)
 		cpu_queue_want_timer(v->apic.deadline);
 }
 
 static enum exit_action wrmsr(struct vcpu *v)
 {
-	uint64_t before = v->apic.deadline;
 	uint64_t now = hw_rdtsc();
 
 	if (v->regs.r12 > UINT32_MAX ||
@@ -108,8 +110,8 @@ static enum exit_action wrmsr(struct vcpu *v)
 		return answer(v, TDVMCALL_INVALID_OPERAND);
 	if (v->regs.r12 == X2APIC_ICR)
 		vcpu_send_ipi(v, v->apic.icr);
-	else if (v->apic.deadline != before)
-		timer_changed(v, now);
+	else
+		follow_timer(v, now);
 	return answer(v, TDVMCALL_SUCCESS);
 }
 
@@ -236,46 +238,65 @@ static enum exit_action setup_event_notify(struct vcpu *v)
 	return answer(v, TDVMCALL_SUCCESS);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): one line for each sub-function */
-static enum exit_action standard_call(struct vcpu *v)
+/* WBINVD: every device here is the host itself, and coherent. */
+static enum exit_action succeed(struct vcpu *v) { return answer(v, TDVMCALL_SUCCESS); }
+
+/* Service, too: it is optional, and there is no service to ask. */
+static enum exit_action unsupported(struct vcpu *v)
 {
-	switch (v->regs.r11) {
-	case EXIT_CPUID:
-		return vcpu_count_exit(v, EXIT_KIND_CPUID, cpuid(v));
-	case EXIT_HLT:
-		return vcpu_count_exit(v, EXIT_KIND_HLT, hlt(v));
-	case EXIT_IO:
-		return vcpu_count_exit(v, EXIT_KIND_IO, io(v));
-	case EXIT_RDMSR:
-		return vcpu_count_exit(v, EXIT_KIND_RDMSR, rdmsr(v));
-	case EXIT_WRMSR:
-		return vcpu_count_exit(v, EXIT_KIND_WRMSR, wrmsr(v));
-	case EXIT_EPT_VIOLATION:
-		return vcpu_count_exit(v, EXIT_KIND_MMIO, mmio(v));
-	case EXIT_WBINVD: /* every device here is the host itself, and coherent */
-		return vcpu_count_exit(v, EXIT_KIND_WBINVD, answer(v, TDVMCALL_SUCCESS));
-	case TDVMCALL_GET_TD_VM_CALL_INFO:
-		return vcpu_count_exit(v, EXIT_KIND_GET_INFO, get_info(v));
-	case TDVMCALL_MAP_GPA:
-		return vcpu_count_exit(v, EXIT_KIND_MAP_GPA, map_gpa(v));
-	case TDVMCALL_GET_QUOTE:
-		return vcpu_count_exit(v, EXIT_KIND_GET_QUOTE, get_quote(v));
-	case TDVMCALL_REPORT_FATAL_ERROR:
-		return vcpu_count_exit(v, EXIT_KIND_FATAL_ERROR, report_fatal_error(v));
-	case TDVMCALL_SETUP_EVENT_NOTIFY:
-		return vcpu_count_exit(v, EXIT_KIND_EVENT_NOTIFY, setup_event_notify(v));
-	case TDVMCALL_SERVICE: /* optional, and there is no service to ask */
-		return vcpu_count_exit(v, EXIT_KIND_SERVICE,
-				       answer(v, TDVMCALL_SUBFUNC_UNSUPPORTED));
-	default:
-		return vcpu_count_exit(v, EXIT_KIND_UNKNOWN_CALL,
-				       answer(v, TDVMCALL_SUBFUNC_UNSUPPORTED));
-	}
+	return answer(v, TDVMCALL_SUBFUNC_UNSUPPORTED);
+}
+
+static enum exit_action vendor_call(struct vcpu *v)
+{
+	return answer(v, (uint64_t)(int64_t)KVM_ENOSYS);
+}
+
+struct call {
+	enum exit_action (*handle)(struct vcpu *v);
+	enum exit_kind kind;
+};
+
+/* R11 is an exit reason, or counts from TDVMCALL_GET_TD_VM_CALL_INFO. */
+static const struct call by_reason[] = {
+	[EXIT_CPUID] = {cpuid, EXIT_KIND_CPUID},
+	[EXIT_HLT] = {hlt, EXIT_KIND_HLT},
+	[EXIT_IO] = {io, EXIT_KIND_IO},
+	[EXIT_RDMSR] = {rdmsr, EXIT_KIND_RDMSR},
+	[EXIT_WRMSR] = {wrmsr, EXIT_KIND_WRMSR},
+	[EXIT_EPT_VIOLATION] = {mmio, EXIT_KIND_MMIO},
+	[EXIT_WBINVD] = {succeed, EXIT_KIND_WBINVD},
+};
+static const struct call by_function[] = {
+	{get_info, EXIT_KIND_GET_INFO},
+	{map_gpa, EXIT_KIND_MAP_GPA},
+	{get_quote, EXIT_KIND_GET_QUOTE},
+	{report_fatal_error, EXIT_KIND_FATAL_ERROR},
+	{setup_event_notify, EXIT_KIND_EVENT_NOTIFY},
+	{unsupported, EXIT_KIND_SERVICE},
+};
+static const struct call unknown = {unsupported, EXIT_KIND_UNKNOWN_CALL};
+static const struct call vendor = {vendor_call, EXIT_KIND_VENDOR};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+STATIC_ASSERT(TDVMCALL_SERVICE - TDVMCALL_GET_TD_VM_CALL_INFO == COUNT(by_function) - 1,
+	      "by_function is in the order of their numbers");
+
+static const struct call *find_call(uint64_t r10, uint64_t r11)
+{
+	uint64_t function = r11 - TDVMCALL_GET_TD_VM_CALL_INFO;
+
+	if (r10 != 0)
+		return &vendor;
+	if (r11 < COUNT(by_reason) && by_reason[r11].handle != NULL)
+		return &by_reason[r11];
+	return function < COUNT(by_function) ? &by_function[function] : &unknown;
 }
 
 enum exit_action vcpu_handle_tdvmcall(struct vcpu *v)
 {
-	if (v->regs.r10 == 0)
-		return standard_call(v);
-	return vcpu_count_exit(v, EXIT_KIND_VENDOR, answer(v, (uint64_t)(int64_t)KVM_ENOSYS));
+	const struct call *c = find_call(v->regs.r10, v->regs.r11);
+
+	v->exits[c->kind]++;
+	return c->handle(v);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "vm/vclock.h"
 
-#define FRACTION_BITS 48
-#define TICKS_MAX     (UINT64_C(1) << 62)
+#define TICKS_MAX (UINT64_C(1) << 62)
 
 /* (a * b) >> 48 without losing the upper half of the product. */
 static uint64_t scale(uint64_t a, uint64_t b)
 {
-	unsigned __int128 product = (unsigned __int128)a * b >> FRACTION_BITS;
+	unsigned __int128 product = (unsigned __int128)a * b >> VCLOCK_FRACTION_BITS;
 
 	return product < TICKS_MAX ? (uint64_t)product : TICKS_MAX;
 }
@@ -19,7 +18,7 @@ static uint64_t reciprocal(uint64_t d)
 	unsigned __int128 rest = 1;
 	uint64_t quotient = 0;
 
-	for (unsigned bit = 0; bit < 2 * FRACTION_BITS; bit++) {
+	for (unsigned bit = 0; bit < 2 * VCLOCK_FRACTION_BITS; bit++) {
 		rest <<= 1;
 		if (quotient >> 63 != 0)
 			return UINT64_MAX;
@@ -38,13 +37,6 @@ void vclock_init(struct vclock *c, uint64_t multiplier, uint64_t offset, uint64_
 	c->inverse = reciprocal(multiplier);
 	c->offset = offset;
 	c->hz = hz;
-}
-
-uint64_t vclock_now(const struct vclock *c, uint64_t host_tsc)
-{
-	unsigned __int128 scaled = (unsigned __int128)host_tsc * c->multiplier;
-
-	return (uint64_t)(scaled >> FRACTION_BITS) + c->offset;
 }
 
 uint64_t vclock_to_host_ticks(const struct vclock *c, uint64_t ticks)

@@ -65,11 +65,9 @@ static bool has_posted(const struct vcpu *v)
 {
 	const struct posted_interrupts *p = v->posted;
 
-	for (unsigned i = 0; i < 4; i++) {
-		if (atomic_load(&p->requests[i]) != 0)
-			return true;
-	}
-	return (atomic_load(&p->control) & POSTED_ON) != 0;
+	return (atomic_load(&p->requests[0]) | atomic_load(&p->requests[1]) |
+		atomic_load(&p->requests[2]) | atomic_load(&p->requests[3]) |
+		(atomic_load(&p->control) & POSTED_ON)) != 0;
 }
 
 static bool may_go_on(struct vcpu *v, bool deaf)

@@ -222,16 +222,18 @@ static bool write_lvt(struct vlapic *l, int index, uint64_t value)
 
 bool vlapic_write(struct vlapic *l, uint32_t msr, uint64_t now, uint64_t value)
 {
-	int lvt = lvt_index(msr);
+	int lvt;
 
-	if (lvt >= 0)
-		return write_lvt(l, lvt, value);
-	if (msr != MSR_TSC_DEADLINE && msr != X2APIC_ICR && value > UINT32_MAX)
-		return false;
-	switch (msr) {
-	case MSR_TSC_DEADLINE:
+	if (msr == MSR_TSC_DEADLINE) { /* first: nothing else is written as often */
 		set_tsc_deadline(l, now, value);
 		return true;
+	}
+	lvt = lvt_index(msr);
+	if (lvt >= 0)
+		return write_lvt(l, lvt, value);
+	if (msr != X2APIC_ICR && value > UINT32_MAX)
+		return false;
+	switch (msr) {
 	case X2APIC_SPURIOUS:
 		l->spurious = (uint32_t)value & SPURIOUS_WRITABLE;
 		return true;

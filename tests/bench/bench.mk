@@ -20,9 +20,13 @@ bench-gpamap-instructions: ## the same in instructions per operation, counted by
 	@$(MAKE) --no-print-directory $(B)/bench/gpamap >&2
 	@$(PYTHON) tests/bench/gpamap_instructions.py $(B)/bench/gpamap
 
+# Boots Linux as a TD with every block of Redoubt's logged: some minutes.
+bench-exits: machine ## count the instructions between two TD entries; fails beyond a budget
+	@$(PYTHON) tests/bench/exit_path.py --build $(B)
+
 $(B)/bench/gpamap: $(BENCH_GPAMAP_SRC:%=$(B)/tool/%.o)
 	@mkdir -p $(@D)
 	@echo '  LD   $@'
 	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $^ -lroaring -lJudy
 
-.PHONY: bench-gpamap bench-gpamap-instructions
+.PHONY: bench-gpamap bench-gpamap-instructions bench-exits
