@@ -29,8 +29,6 @@ bool tdx_is_transient(tdx_status_t s) { return max_tries(s) > 0; }
 
 bool tdx_retry(unsigned *tries, tdx_status_t s)
 {
-	if (!tdx_is_error(s))
-		return false;
 	if (*tries >= max_tries(s))
 		return false;
 	++*tries;

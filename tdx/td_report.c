@@ -113,7 +113,6 @@ bool td_next_small_run(const struct td *td, gpa_t *at, struct td_small_run *run)
 bool td_next_gpa_run(const struct td *td, gpa_t at, struct td_gpa_run *run)
 {
 	gpa_t end = td->params.ram_low_end;
-	enum page_level uniform;
 
 	if (at.raw >= end.raw) {
 		end = td->params.ram_high_end;
@@ -123,6 +122,6 @@ bool td_next_gpa_run(const struct td *td, gpa_t at, struct td_gpa_run *run)
 		return false;
 	run->from = at;
 	run->to = gpa_map_run_end(&td->map, at, end);
-	run->kind = gpa_map_lookup(&td->map, at, &uniform);
+	run->kind = gpa_map_kind(&td->map, at);
 	return true;
 }

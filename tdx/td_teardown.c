@@ -59,7 +59,6 @@ static void write_back_cache(void *arg)
 	tdx_status_t s;
 
 	for (unsigned i = 0; i < MAX_CACHE_WB_STEPS; i++) {
-
 		s = tdh_phymem_cache_wb(td, step);
 		if (tdx_code(s) == TDX_INTERRUPTED_RESUMABLE)
 			step = TDX_CACHE_WB_RESUME;
