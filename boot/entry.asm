@@ -177,9 +177,13 @@ ap_entry:
 	mov	edi, 1
 	lock xadd [abs ap_arrived], edi
 	mov	rsp, [ap_stack_tops + rdi * 8]
+	test	rsp, rsp			; started once more than anybody asked for
+	jz	.stop
 	xor	ebp, ebp
 	call	ap_main				; number of those before
-	ud2
+.stop:
+	hlt
+	jmp	.stop
 
 ; void boot_switch_stack(uint64_t top, void (*go)(void *arg), void *arg)
 boot_switch_stack:
