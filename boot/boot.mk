@@ -13,28 +13,34 @@ EFI_CFLAGS := $(FREESTANDING) -fpic -fshort-wchar -fvisibility=hidden -DGNU_EFI_
 
 $(B)/efi/obj/%.c.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(EFI_CFLAGS) -c $< -o $@
+	@echo '  CC   $@'
+	$(Q)$(CC) $(EFI_CFLAGS) -c $< -o $@
 
 # libefi brings a memcpy and a memset of its own, which win over weak ones.
 $(B)/efi/obj/core/string_hw.c.o: core/string_hw.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(EFI_CFLAGS) -c $< -o $@
-	$(OBJCOPY) --weaken $@
+	@echo '  CC   $@'
+	$(Q)$(CC) $(EFI_CFLAGS) -c $< -o $@
+	$(Q)$(OBJCOPY) --weaken $@
 
 $(B)/efi/obj/boot/efi/kernel.S.o: boot/efi/kernel.S $(B)/efi/kernel.bin $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(EFI_CFLAGS) -Wa,-I$(B)/efi -c $< -o $@
+	@echo '  AS   $@'
+	$(Q)$(CC) $(EFI_CFLAGS) -Wa,-I$(B)/efi -c $< -o $@
 
 $(B)/efi/kernel.bin: $(B)/redoubt.elf
 	@mkdir -p $(@D)
-	$(OBJCOPY) -O binary $< $@
+	@echo '  COPY $@'
+	$(Q)$(OBJCOPY) -O binary $< $@
 
 $(B)/efi/redoubt.so: $(EFI_OBJ)
-	$(LD) -nostdlib -znocombreloc -shared -Bsymbolic -z noexecstack --no-undefined \
+	@echo '  LD   $@'
+	$(Q)$(LD) -nostdlib -znocombreloc -shared -Bsymbolic -z noexecstack --no-undefined \
 	  -T /usr/lib/elf_x86_64_efi.lds /usr/lib/crt0-efi-x86_64.o $^ -L/usr/lib -lefi -lgnuefi -o $@
 
 $(B)/redoubt.efi: $(B)/efi/redoubt.so
-	$(OBJCOPY) -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' \
+	@echo '  COPY $@'
+	$(Q)$(OBJCOPY) -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' \
 	  -j '.rela.*' -j .reloc -j .rodata --target efi-app-x86_64 $< $@
 
 # Parsers of boot/ and drivers/ that hosted tests reach.
