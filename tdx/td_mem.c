@@ -100,10 +100,10 @@ enum status td_install(struct td *td, gpa_t at, enum page_level level, const voi
 		return STATUS_EXISTS;
 	if (sept_claim(&td->sept, slot, MIRROR_FREE_ENTRY))
 		return STATUS_BUSY;
-	/* Only now: an unmap that began before the claim is seen here, a later one sees the
-	 * claim. */
-	st = td_is_unmapping(td, slot.base, level_size(level)) ? STATUS_BUSY
-							       : take_private(td, slot, &frame);
+	/* Only now: an unmap that began before the claim, or is over, is seen here; a later one
+	 * sees the claim. Measured pages may lie outside of RAM. */
+	st = source || td_is_all_private(td, slot.base, level) ? take_private(td, slot, &frame)
+							       : STATUS_BUSY;
 	if (st) {
 		sept_commit(&td->sept, slot, MIRROR_FREE_ENTRY);
 		return st;

@@ -475,6 +475,30 @@ TEST(tdx_td_table_that_goes_waits_for_the_vcpu_that_still_runs)
 	destroy();
 }
 
+static void unmap_all_once(void)
+{
+	fake_set_wait_hook(NULL);
+	EXPECT_EQ(td_unmap_private_begin(&td, gpa(0), SIZE_2M), STATUS_OK);
+	EXPECT_EQ(td_unmap_private_commit(&td, gpa(0), SIZE_2M), STATUS_OK);
+}
+
+TEST(tdx_td_fault_gives_no_private_page_to_what_became_shared_meanwhile)
+{
+	ready();
+	create_finalized(RAM, 1);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_4K), STATUS_OK);
+	unmap(0, SIZE_2M);
+	EXPECT_EQ(td_mark_private(&td, gpa(0), SIZE_2M), STATUS_OK);
+	/* While the fault waits to track the empty table, another CPU unmaps all of the 2M. */
+	hosted_inject(TDH_MEM_TRACK, 1, 1, BUSY(TDR));
+	fake_set_wait_hook(unmap_all_once);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_2M), STATUS_BUSY);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 0);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_2M), STATUS_BAD_ARG);
+	mirror_check(&td);
+	destroy();
+}
+
 static void fault_beside_once(void)
 {
 	fake_set_wait_hook(NULL);
