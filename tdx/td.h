@@ -154,6 +154,7 @@ MUST_CHECK enum status td_resolve_fault(struct td *td, gpa_t at, enum page_level
  * [at, at+size) (edges demoted first if need be) and TRACKs once; afterwards vm/ kicks and
  * observes every vCPU out of the old epoch; commit then REMOVEs the pages, returns their
  * frames, and marks the range shared in td->map. BUSY: quiesce the TD's vCPUs and repeat.
+ * NO_MEMORY, of either: cancelled, all is as before.
  */
 MUST_CHECK enum status td_unmap_private_begin(struct td *td, gpa_t at, uint64_t size);
 MUST_CHECK enum status td_unmap_private_commit(struct td *td, gpa_t at, uint64_t size);

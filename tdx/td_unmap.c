@@ -97,6 +97,12 @@ static enum status block_leaf(struct td *td, struct sept_slot slot)
 	return is_cut(td, slot) ? STATUS_BUSY : td_block(td, slot);
 }
 
+/* BUSY keeps what was done for the repetition; a lack of memory undoes it. */
+static enum status undo_without_memory(struct td *td, enum status s)
+{
+	return s == STATUS_NO_MEMORY && td_unmap_private_cancel(td) ? STATUS_BUSY : s;
+}
+
 enum status td_unmap_private_begin(struct td *td, gpa_t at, uint64_t size)
 {
 	gpa_t end = gpa_add(at, size);
@@ -115,15 +121,24 @@ enum status td_unmap_private_begin(struct td *td, gpa_t at, uint64_t size)
 		s = each_leaf(td, at, end, block_leaf);
 	if (!s)
 		s = td_track(td);
-	/* BUSY keeps what was done for the repetition; no memory for a demotion undoes it. */
-	if (s == STATUS_NO_MEMORY && td_unmap_private_cancel(td))
-		return STATUS_BUSY;
-	return s;
+	return undo_without_memory(td, s);
 }
 
+/* Without memory the records of frames that wait are used once more, after their write-back: a
+ * removal that has begun can go on. */
 static enum status remove_leaf(struct td *td, struct sept_slot slot)
 {
-	return is_cut(td, slot) ? STATUS_BUSY : td_remove_blocked(td, slot);
+	enum status s;
+
+	if (is_cut(td, slot))
+		return STATUS_BUSY;
+	s = td_remove_blocked(td, slot);
+	if (s == STATUS_NO_MEMORY && atomic_load(&td->returned_bytes) != 0) {
+		s = td_returned_collect(td);
+		if (!s)
+			s = td_remove_blocked(td, slot);
+	}
+	return s;
 }
 
 enum status td_unmap_private_commit(struct td *td, gpa_t at, uint64_t size)
@@ -145,7 +160,13 @@ enum status td_unmap_private_commit(struct td *td, gpa_t at, uint64_t size)
 		s = each_leaf(td, at, gpa_add(at, size), remove_leaf);
 	if (!s)
 		unmap_release(td);
-	return s;
+	return undo_without_memory(td, s);
+}
+
+static bool is_private(const struct td *td, gpa_t at, gpa_t end)
+{
+	return gpa_map_kind(&td->map, at) == GPA_PRIVATE &&
+	       gpa_map_run_end(&td->map, at, end).raw == end.raw;
 }
 
 enum status td_unmap_private_cancel(struct td *td)
@@ -159,7 +180,8 @@ enum status td_unmap_private_cancel(struct td *td)
 	s = td_track(td);
 	if (!s)
 		s = each_leaf(td, at, gpa_add(at, size), td_unblock);
-	if (!s)
+	/* It may lack memory, so not where commit has not got that far. */
+	if (!s && !is_private(td, at, gpa_add(at, size)))
 		s = gpa_map_set(&td->map, at, size, GPA_PRIVATE);
 	if (!s)
 		unmap_release(td);

@@ -76,3 +76,5 @@ void fake_expect_panic(void);
 
 /* Makes the n-th heap_alloc() from now fail (1 = the next); 0 = never. */
 void fake_heap_fail_at(unsigned n);
+/* Makes every heap_alloc() fail. */
+void fake_heap_is_empty(bool is_empty);

@@ -21,6 +21,7 @@ static size_t output_length;
 static const char *input = "";
 static atomic_size_t heap_bytes;
 static unsigned heap_countdown;
+static bool is_heap_empty;
 
 void timer_init(const struct acpi_info *acpi) { (void)acpi; }
 void timer_init_this_cpu(void) {}
@@ -70,6 +71,7 @@ void power_end(enum power_action action, uint8_t code)
 }
 
 void fake_heap_fail_at(unsigned n) { heap_countdown = n; }
+void fake_heap_is_empty(bool is_empty) { is_heap_empty = is_empty; }
 
 /* The C library's heap: AddressSanitizer watches it. The size is kept in front. */
 void *heap_alloc(size_t size)
@@ -77,7 +79,7 @@ void *heap_alloc(size_t size)
 	size_t head = size >= 4096 ? 4096 : 16;
 	void *p;
 
-	if (heap_countdown > 0 && --heap_countdown == 0)
+	if (is_heap_empty || (heap_countdown > 0 && --heap_countdown == 0))
 		return NULL;
 	if (posix_memalign(&p, head, head + size) != 0)
 		return NULL;

@@ -64,7 +64,7 @@ enum status td_unmap_private_commit(struct td *td, gpa_t at, uint64_t size)
 {
 	enum status s = next_answer();
 
-	return s == STATUS_BUSY ? s : gpa_map_set(&td->map, at, size, GPA_SHARED);
+	return s == STATUS_OK ? gpa_map_set(&td->map, at, size, GPA_SHARED) : s;
 }
 
 enum status td_drop_tables(struct td *td, gpa_t at, uint64_t size)

@@ -96,6 +96,15 @@ static bool is_under_way(const struct tenant *t, gpa_t at, uint64_t size)
 	       atomic_load(&t->td.unmap_size) == size;
 }
 
+/* Without memory it was taken back: all of it is private. */
+static void note_undone(struct tenant *t, enum status s, gpa_t at, uint64_t size)
+{
+	if (s != STATUS_NO_MEMORY || atomic_load(&t->td.unmap_size) != 0)
+		return;
+	t->is_begun = false;
+	tenant_set_shared(t, at, size, false);
+}
+
 static enum status begin(struct tenant *t, gpa_t at, uint64_t size)
 {
 	uint64_t other = atomic_load(&t->td.unmap_size);
@@ -107,9 +116,7 @@ static enum status begin(struct tenant *t, gpa_t at, uint64_t size)
 	expect(t, s, is_blocked ? EXPECT(BUSY) : EXPECT(OK) | EXPECT(NO_MEMORY));
 	if (!is_blocked)
 		t->is_begun = s == STATUS_OK;
-	/* Without memory it was taken back: all of it is private. */
-	if (s == STATUS_NO_MEMORY && atomic_load(&t->td.unmap_size) == 0)
-		tenant_set_shared(t, at, size, false);
+	note_undone(t, s, at, size);
 	return s;
 }
 
@@ -122,6 +129,7 @@ static enum status commit(struct tenant *t, gpa_t at, uint64_t size)
 	s = do_quiesced(t, td_unmap_private_commit, at, size);
 	say("commit");
 	expect(t, s, EXPECT(OK));
+	note_undone(t, s, at, size);
 	if (s)
 		return s;
 	t->is_begun = false;
