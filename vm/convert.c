@@ -71,6 +71,18 @@ static enum status unmap_private(struct vm *vm, uint64_t at, uint64_t size)
 	return do_quiesced(vm, td_unmap_private_commit, at, size);
 }
 
+/* Where memory is short, what the TD gave up itself may be all there is. */
+static enum status back_shared(struct vm *vm, uint64_t at, uint64_t size, uint64_t *backed)
+{
+	enum status s = shared_mem_populate(&vm->shared, gpa(at), size, backed);
+	bool done;
+
+	if (s == STATUS_NO_MEMORY && atomic_load(&vm->td.returned_bytes) != 0 &&
+	    td_write_back(&vm->td, UINT32_MAX, &done) == STATUS_OK)
+		s = shared_mem_populate(&vm->shared, gpa(at), size, backed);
+	return s;
+}
+
 static enum status run_to_shared(struct vm *vm, uint64_t at, uint64_t size)
 {
 	uint64_t backed;
@@ -78,7 +90,7 @@ static enum status run_to_shared(struct vm *vm, uint64_t at, uint64_t size)
 
 	if (s != STATUS_OK)
 		return s;
-	s = shared_mem_populate(&vm->shared, gpa(at), size, &backed);
+	s = back_shared(vm, at, size, &backed);
 	if (s == STATUS_OK)
 		return s;
 	log_warn("%s: no memory to share GPA %#lx..%#lx", vm->config.name, at + backed,
@@ -191,7 +203,7 @@ static enum status ram_fault(struct vm *vm, uint64_t at)
 	if (!shared_mem_is_mapped(&vm->shared, gpa(at)))
 		s = convert_ram(vm, at, at + SIZE_4K, true, &unused);
 	if (s == STATUS_OK && !shared_mem_is_mapped(&vm->shared, gpa(at)))
-		s = shared_mem_populate(&vm->shared, gpa(at), SIZE_4K, &unused);
+		s = back_shared(vm, at, SIZE_4K, &unused);
 	give_token(vm);
 	return s;
 }

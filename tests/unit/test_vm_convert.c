@@ -3,6 +3,8 @@
  * memory is short. */
 #include "vm/convert.h"
 
+#include "mm/frame.h"
+#include "tdx/tdx_abi.h"
 #include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
 #include "tests/hosted/mirror_check.h"
@@ -76,4 +78,32 @@ TEST(vm_conversion_is_undone_where_even_that_would_take_memory)
 	mirror_check(&web()->td);
 	EXPECT_EQ(convert(at, SIZE_4K, true), STATUS_OK);
 	EXPECT_EQ(shared_bytes(), 2 * SIZE_2M + SIZE_4K);
+}
+
+/* All memory goes to somebody else but for a few pages for tables. */
+static void fill_machine(void)
+{
+	hpa_t spare[8], frame;
+
+	for (unsigned i = 0; i < 8; i++)
+		EXPECT_EQ(frame_alloc(LEVEL_4K, FRAME_SHARED, &spare[i]), STATUS_OK);
+	while (frame_alloc(LEVEL_2M, FRAME_SHARED, &frame) == STATUS_OK)
+		continue;
+	while (frame_alloc(LEVEL_4K, FRAME_SHARED, &frame) == STATUS_OK)
+		continue;
+	for (unsigned i = 0; i < 8; i++)
+		frame_free(spare[i], SIZE_4K);
+}
+
+TEST(vm_conversion_in_a_full_machine_shares_the_frames_that_the_td_gives_up)
+{
+	start();
+	fill_machine();
+	EXPECT_EQ(convert(4 * SIZE_2M, 4 * SIZE_2M, true), STATUS_OK);
+	EXPECT_EQ(shared_bytes(), 4 * SIZE_2M);
+	EXPECT_EQ(atomic_load(&web()->td.returned_bytes), 0);
+	EXPECT_TRUE(hosted_calls(TDH_PHYMEM_PAGE_WBINVD) > 0);
+	EXPECT_EQ(convert(4 * SIZE_2M, 4 * SIZE_2M, false), STATUS_OK);
+	EXPECT_EQ(td_populate(&web()->td, gpa(4 * SIZE_2M), 4 * SIZE_2M), STATUS_OK);
+	mirror_check(&web()->td);
 }
