@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Promotion: 512 small pages become one large page again, or nothing changes. */
+#include "core/hw.h"
 #include "guest-abi/ghci.h"
 #include "guest-abi/tdboot.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/phys.h"
 #include "tdx/module.h"
+#include "tdx/seamcall.h"
 #include "tdx/td.h"
 #include "tdx/tdh.h"
 #include "tests/fake/fake.h"
@@ -244,6 +246,37 @@ TEST(tdx_promote_ends_though_interrupts_stay_pending)
 	hosted_interrupt_times(0);
 	promote(0, LEVEL_2M);
 	destroy_clean();
+}
+
+/* An interrupt counts for the module only where the host has interrupts on. */
+static unsigned with_interrupts, interruptible;
+
+static uint64_t note_interrupts(uint64_t rax, struct seamcall_regs *regs)
+{
+	unsigned leaf = (unsigned)(rax & 0xffff);
+
+	if (leaf == TDH_MEM_PAGE_DEMOTE || leaf == TDH_MEM_PAGE_PROMOTE) {
+		bool is_on = hw_irq_save();
+
+		hw_irq_restore(is_on);
+		interruptible++;
+		with_interrupts += is_on;
+	}
+	return hosted_seamcall(rax, regs);
+}
+
+TEST(tdx_promote_and_split_run_with_interrupts_off)
+{
+	create_running(RAM);
+	hw_irq_restore(true);
+	hosted_set_seamcall(note_interrupts);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0), LEVEL_4K), STATUS_OK);
+	accept(0, SIZE_2M, LEVEL_4K);
+	promote(0, LEVEL_2M);
+	EXPECT_EQ(interruptible, 2);
+	EXPECT_EQ(with_interrupts, 0);
+	EXPECT_TRUE(hw_irq_save());
+	destroy();
 }
 
 TEST(tdx_promote_starts_over_when_it_was_interrupted)

@@ -8,6 +8,7 @@
 #include "guest-abi/ghci.h"
 #include "mm/frame.h"
 #include "tdx/module.h"
+#include "tdx/seamcall.h"
 #include "tdx/td.h"
 #include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
@@ -84,6 +85,45 @@ TEST_WITH_THREADS(tdx_threads_fault_in_parallel_and_the_mirror_agrees)
 		EXPECT_TRUE(mirror_is_leaf(sept_read(slot)));
 	}
 	mirror_check(&td);
+	destroy();
+}
+
+/* ---- No lock over a SEAMCALL ---- */
+
+#define MEETING_YIELDS 1000000U
+
+static atomic_uint arrived, met;
+
+/* Two AUGs wait here for each other. */
+static uint64_t meet_in_aug(uint64_t rax, struct seamcall_regs *regs)
+{
+	if ((rax & 0xffff) == TDH_MEM_PAGE_AUG && atomic_load(&arrived) < 2) {
+		atomic_fetch_add(&arrived, 1);
+		for (unsigned i = 0; i < MEETING_YIELDS && atomic_load(&arrived) < 2; i++)
+			(void)sched_yield();
+		atomic_fetch_add(&met, atomic_load(&arrived) == 2);
+	}
+	return hosted_seamcall(rax, regs);
+}
+
+static void *fault_in_own_region(void *arg)
+{
+	uint64_t cpu = (uintptr_t)arg;
+
+	(void)fake_set_this_cpu((unsigned)cpu);
+	if (cpu < 2)
+		EXPECT_EQ(td_resolve_fault(&td, gpa(cpu * SIZE_2M), LEVEL_2M), STATUS_OK);
+	return NULL;
+}
+
+TEST_WITH_THREADS(tdx_threads_fault_in_two_regions_inside_the_module_at_once)
+{
+	create();
+	EXPECT_EQ(td_resolve_fault(&td, gpa(RAM - SIZE_2M), LEVEL_2M), STATUS_OK);
+	hosted_set_seamcall(meet_in_aug);
+	run_threads(fault_in_own_region);
+	EXPECT_EQ(met, 2);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 3);
 	destroy();
 }
 

@@ -3,6 +3,8 @@
  * memory is short. */
 #include "vm/convert.h"
 
+#include <stdlib.h>
+
 #include "mm/frame.h"
 #include "tdx/tdx_abi.h"
 #include "tests/fake/fake.h"
@@ -105,5 +107,141 @@ TEST(vm_conversion_in_a_full_machine_shares_the_frames_that_the_td_gives_up)
 	EXPECT_TRUE(hosted_calls(TDH_PHYMEM_PAGE_WBINVD) > 0);
 	EXPECT_EQ(convert(4 * SIZE_2M, 4 * SIZE_2M, false), STATUS_OK);
 	EXPECT_EQ(td_populate(&web()->td, gpa(4 * SIZE_2M), 4 * SIZE_2M), STATUS_OK);
+	mirror_check(&web()->td);
+}
+
+/* ---- Any range ---- */
+
+#define LOW_END  TD_LOW_RAM_MAX
+#define HIGH_END (TD_HIGH_RAM_BASE + 16 * SIZE_2M)
+#define WINDOW   (16 * SIZE_2M) /* of RAM, below the hole and above it */
+#define PAGES    (WINDOW / SIZE_4K)
+
+static bool naive[2][PAGES]; /* shared? */
+
+static uint64_t window_base(unsigned w) { return w == 0 ? LOW_END - WINDOW : TD_HIGH_RAM_BASE; }
+
+static void start_large(void)
+{
+	struct td_config c = *guest_config();
+	struct vm_error why = {""};
+
+	guest_machine();
+	c.memory = LOW_END + HIGH_END - TD_HIGH_RAM_BASE;
+	EXPECT_EQ(vm_create(&c, &why), STATUS_OK);
+	memset(naive, 0, sizeof(naive));
+}
+
+/* As a guest does it: again from where it got to, as long as that is further. */
+static unsigned convert_all(uint64_t at, uint64_t size, bool to_shared)
+{
+	uint64_t end = at + size;
+	enum status s = STATUS_BUSY;
+	unsigned calls = 0;
+	uint64_t done;
+
+	for (; s == STATUS_BUSY && test_failures == 0; at += done, calls++) {
+		s = convert_range(web(), at, end - at, to_shared, &done);
+		EXPECT_TRUE(s == STATUS_OK || (s == STATUS_BUSY && done > 0));
+	}
+	EXPECT_EQ(at, end);
+	for (unsigned w = 0; w < 2; w++)
+		for (uint64_t i = 0; i < PAGES; i++)
+			if (window_base(w) + i * SIZE_4K - (end - size) < size)
+				naive[w][i] = to_shared;
+	return calls;
+}
+
+/* The map, the shared EPT and the Secure EPT say of each page what the guest asked for. */
+static void check_windows(void)
+{
+	uint64_t shared = 0;
+
+	for (unsigned w = 0; w < 2; w++)
+		for (uint64_t i = 0; i < PAGES && test_failures == 0; i++) {
+			gpa_t at = gpa(window_base(w) + i * SIZE_4K);
+			struct sept_slot slot = sept_find(&web()->td.sept, at, LEVEL_4K);
+			enum page_level uniform;
+
+			shared += naive[w][i];
+			EXPECT_EQ(td_is_private(&web()->td, at, &uniform), !naive[w][i]);
+			EXPECT_EQ(shared_mem_is_mapped(&web()->shared, at), naive[w][i]);
+			EXPECT_TRUE(!naive[w][i] || !mirror_is_leaf(sept_read(slot)));
+		}
+	EXPECT_EQ(shared_bytes(), shared * SIZE_4K);
+}
+
+TEST(vm_conversion_across_the_end_of_ram_and_the_hole_changes_ram_only)
+{
+	const uint64_t at = LOW_END - 3 * SIZE_4K;
+
+	start_large();
+	EXPECT_EQ(convert_all(at, TD_HIGH_RAM_BASE + 5 * SIZE_4K - at, true), 1);
+	EXPECT_EQ(shared_bytes(), 8 * SIZE_4K);
+	check_windows();
+	EXPECT_EQ(convert_all(HIGH_END - SIZE_4K, 64 * SIZE_1G, true), 1);
+	EXPECT_EQ(convert_all(TD_SHARED_BIT - SIZE_1G, SIZE_1G, true), 1);
+	EXPECT_EQ(shared_bytes(), 9 * SIZE_4K);
+	check_windows();
+	(void)convert_all(LOW_END - WINDOW, TD_SHARED_BIT - (LOW_END - WINDOW), false);
+	EXPECT_EQ(shared_bytes(), 0);
+	check_windows();
+	mirror_check(&web()->td);
+}
+
+TEST(vm_conversion_of_a_long_range_ends_after_calls_of_16_mib)
+{
+	start_large();
+	EXPECT_EQ(convert_all(LOW_END - WINDOW + SIZE_4K, WINDOW - SIZE_4K, true), 2);
+	check_windows();
+	EXPECT_EQ(convert_all(LOW_END - WINDOW, WINDOW, false), 2);
+	check_windows();
+	mirror_check(&web()->td);
+}
+
+/* Single pages, 2M, and whatever comes, in RAM, across its ends, or beside it. */
+static void random_range(uint64_t *at, uint64_t *size)
+{
+	uint64_t align = (uint64_t[]){SIZE_4K, SIZE_4K, SIZE_2M}[rand() % 3];
+	uint64_t most = (uint64_t[]){SIZE_4K, 4 * SIZE_4K, 4 * SIZE_2M, WINDOW}[rand() % 4];
+	uint64_t offset = (uint64_t)rand() % (WINDOW + 2 * SIZE_2M);
+
+	*at = align_down(window_base((unsigned)rand() % 2) + offset - SIZE_2M, align);
+	if (*at < LOW_END - WINDOW)
+		*at = LOW_END - WINDOW;
+	*size = align_up((uint64_t)rand() % most + 1, align);
+	if (rand() % 16 == 0) /* to the other side of the hole */
+		*size += TD_HIGH_RAM_BASE - LOW_END;
+}
+
+/* Some of what is private gets pages: large ones, split ones, none. */
+static void random_pages(void)
+{
+	unsigned w = (unsigned)rand() % 2;
+	uint64_t i = (uint64_t)rand() % PAGES;
+	gpa_t at = gpa(window_base(w) + i * SIZE_4K);
+	enum page_level limit = rand() % 2 ? LEVEL_4K : LEVEL_2M;
+
+	if (!naive[w][i])
+		EXPECT_EQ(td_resolve_fault(&web()->td, at, limit), STATUS_OK);
+	if (rand() % 8 == 0)
+		EXPECT_EQ(td_populate(&web()->td, gpa(window_base(w)), WINDOW), STATUS_OK);
+}
+
+TEST(vm_conversions_of_any_ranges_agree_with_a_naive_array)
+{
+	start_large();
+	for (unsigned i = 0; i < 300 && test_failures == 0; i++) {
+		uint64_t at, size;
+		bool done;
+
+		random_range(&at, &size);
+		(void)convert_all(at, size, rand() % 2);
+		for (unsigned n = 0; n < 4; n++)
+			random_pages();
+		if (i % 4 == 0)
+			EXPECT_EQ(td_write_back(&web()->td, UINT32_MAX, &done), STATUS_OK);
+		check_windows();
+	}
 	mirror_check(&web()->td);
 }
