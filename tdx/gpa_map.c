@@ -14,7 +14,7 @@
 #define PARTS         8U                /* of a GiB: their pages have 15-bit numbers */
 #define PART_PAGES    (GIB_PAGES / PARTS)
 #define PART_RANGES   (GIB_RANGES / PARTS)
-#define GUEST_END_MAX (UINT64_C(1) << 44)
+#define GUEST_END_MAX ((UINT64_C(1) << 44) + 4 * SIZE_1G)
 
 typedef atomic_uint_least64_t word_t;
 

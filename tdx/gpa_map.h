@@ -37,8 +37,8 @@ struct gpa_map {
 	uint64_t bytes_used, bytes_held;
 };
 
-/* All of [0, end) private; end is rounded up to 1 GiB, and at most 16 TiB, else
- * STATUS_BAD_ARG. *map is zero before. Allocates nothing. */
+/* All of [0, end) private; end is rounded up to 1 GiB, and at most 16 TiB of RAM and the hole
+ * below 4 GiB, else STATUS_BAD_ARG. *map is zero before. Allocates nothing. */
 MUST_CHECK enum status gpa_map_init(struct gpa_map *map, gpa_t end);
 void gpa_map_destroy(struct gpa_map *map);
 

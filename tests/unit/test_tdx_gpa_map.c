@@ -193,7 +193,7 @@ TEST(tdx_gpa_map_makes_a_filled_2m_range_alike_again)
 
 TEST(tdx_gpa_map_refuses_what_is_misaligned_or_beyond_the_end)
 {
-	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G * 16384 + 1)), STATUS_BAD_ARG);
+	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G * 16388 + 1)), STATUS_BAD_ARG);
 	EXPECT_EQ(gpa_map_init(&map, gpa(UINT64_MAX)), STATUS_BAD_ARG);
 	EXPECT_EQ(gpa_map_init(&map, gpa(SIZE_1G)), STATUS_OK);
 	EXPECT_EQ(gpa_map_set(&map, gpa(1), SIZE_4K, GPA_SHARED), STATUS_BAD_ARG);

@@ -134,7 +134,7 @@ TEST(tdx_gpa_map_agrees_in_the_first_updates_of_a_guest)
 	check_guest(16384, 200, 4);
 }
 
-TEST(tdx_gpa_map_agrees_at_every_boundary_of_16_tib) { check_guest(16384, 10, 40); }
+TEST(tdx_gpa_map_agrees_at_every_boundary_of_16_tib) { check_guest(16388, 10, 40); }
 
 TEST(tdx_gpa_map_holds_a_run_beyond_8_tib)
 {

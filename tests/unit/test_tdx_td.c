@@ -6,6 +6,7 @@
 #include "core/cpu.h"
 #include "core/log.h"
 #include "guest-abi/ghci.h"
+#include "guest-abi/tdboot.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/phys.h"
@@ -562,6 +563,20 @@ TEST(tdx_td_create_says_when_no_keyid_is_left)
 	destroy();
 	memset(&other, 0, sizeof(other));
 	EXPECT_EQ(td_create(&other, &params), STATUS_OK);
+}
+
+TEST(tdx_td_of_16_tib_of_ram_is_created)
+{
+	struct td_params huge = plain_params(RAM);
+
+	ready();
+	huge.ram_low_end = gpa(TD_LOW_RAM_MAX);
+	huge.ram_high_end = gpa(TD_HIGH_RAM_BASE + 16384 * SIZE_1G - TD_LOW_RAM_MAX);
+	memset(&td, 0, sizeof(td));
+	EXPECT_EQ(td_create(&td, &huge), STATUS_OK);
+	EXPECT_EQ(td_populate(&td, gpa(huge.ram_high_end.raw - SIZE_2M), SIZE_2M), STATUS_OK);
+	mirror_check(&td);
+	destroy();
 }
 
 TEST(tdx_td_create_refuses_attributes_that_the_module_lacks)
