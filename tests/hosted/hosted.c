@@ -43,7 +43,7 @@ static atomic_uint_least64_t calls[MAX_LEAVES];
 static atomic_uint fail_rdrand, fail_rdseed, pending_interrupts;
 static atomic_uint_least64_t random_state;
 static bool vmx_on[MAX_CPUS];
-static uint64_t invepts[MAX_CPUS];
+static void (*invept_hook)(void);
 
 static struct {
 	unsigned leaf, nth, count, struck;
@@ -239,7 +239,11 @@ enum status vmx_on_this_cpu(hpa_t region)
 }
 
 void vmx_off_this_cpu(void) { vmx_on[this_cpu()] = false; }
-void vmx_invept_all(void) { invepts[this_cpu()]++; }
+void vmx_invept_all(void)
+{
+	if (invept_hook)
+		invept_hook();
+}
 
 /* ---- Set-up ---- */
 
@@ -306,6 +310,7 @@ void hosted_start_map(const struct hosted_config *config, const struct hosted_ma
 	memset(&injection, 0, sizeof(injection));
 	guest_hook = NULL;
 	seamcall_hook = NULL;
+	invept_hook = NULL;
 	random_state = 1;
 	start_ram(config->ram, map);
 	start_model(config, map);
@@ -390,4 +395,4 @@ uint64_t hosted_owned_bytes(void)
 	return cache_owned_pages() * PAGE_SIZE - tdx_module_info()->pamt_bytes;
 }
 bool hosted_vmx_is_on(unsigned cpu) { return vmx_on[cpu]; }
-uint64_t hosted_invepts(unsigned cpu) { return invepts[cpu]; }
+void hosted_set_invept(void (*fn)(void)) { invept_hook = fn; }

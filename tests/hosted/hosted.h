@@ -98,5 +98,5 @@ uint64_t hosted_owned_bytes(void);
 /* Is this CPU (the calling thread's) in VMX operation? */
 bool hosted_vmx_is_on(unsigned cpu);
 
-/* INVEPTs by that CPU. */
-uint64_t hosted_invepts(unsigned cpu);
+/* What happens at each INVEPT of any CPU; NULL = nothing. */
+void hosted_set_invept(void (*fn)(void));

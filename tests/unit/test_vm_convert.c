@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "core/cpu.h"
 #include "mm/frame.h"
 #include "tdx/tdx_abi.h"
 #include "tests/fake/fake.h"
@@ -108,6 +109,35 @@ TEST(vm_conversion_in_a_full_machine_shares_the_frames_that_the_td_gives_up)
 	EXPECT_EQ(convert(4 * SIZE_2M, 4 * SIZE_2M, false), STATUS_OK);
 	EXPECT_EQ(td_populate(&web()->td, gpa(4 * SIZE_2M), 4 * SIZE_2M), STATUS_OK);
 	mirror_check(&web()->td);
+}
+
+/* ---- The shared side ---- */
+
+static unsigned invepts[GUEST_CPUS];
+static hpa_t shared_frame;
+
+static void note_invept(void)
+{
+	invepts[this_cpu()]++;
+	/* Unmapped already, and nobody else has it yet. */
+	EXPECT_TRUE(!shared_mem_is_mapped(&web()->shared, gpa(4 * SIZE_2M)));
+	EXPECT_EQ(frame_owner_of(shared_frame), FRAME_SHARED);
+}
+
+TEST(vm_conversion_back_frees_shared_frames_once_every_cpu_forgot_them)
+{
+	enum page_level level;
+
+	start();
+	EXPECT_EQ(convert(4 * SIZE_2M, SIZE_2M, true), STATUS_OK);
+	EXPECT_TRUE(ept_lookup(&web()->shared.ept, gpa(4 * SIZE_2M), &shared_frame, &level));
+	EXPECT_EQ(level, LEVEL_2M);
+	hosted_set_invept(note_invept);
+	EXPECT_EQ(convert(4 * SIZE_2M, SIZE_2M, false), STATUS_OK);
+	hosted_set_invept(NULL);
+	for (unsigned cpu = 0; cpu < GUEST_CPUS; cpu++)
+		EXPECT_EQ(invepts[cpu], 1);
+	EXPECT_EQ(frame_owner_of(shared_frame), FRAME_FREE);
 }
 
 /* ---- Any range ---- */
