@@ -111,7 +111,7 @@ deps: ## install the Debian packages that building and testing need and this mac
 
 # ---- Checks -------------------------------------------------------------------------
 
-check: deps ## every test: lint, check-builds, -unit, -faults, -fuzz, -random, -trace, -emu
+check: deps ## every test: lint, check-builds, -unit, -faults, -fuzz, -random, -trace, -emu, bench-seamcalls
 	@$(PYTHON) tests/check-all.py --make "$(BUILD_ALL)" --build $(B)
 
 check-builds: ## gcc and clang, with and without assertions, build the same kernel twice

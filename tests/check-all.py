@@ -16,7 +16,8 @@ import time
 
 # Part and its time limit in seconds.
 PARTS = [("lint", 600), ("check-builds", 600), ("check-unit", 600), ("check-faults", 600),
-         ("check-fuzz", 600), ("check-random", 900), ("check-trace", 600), ("check-emu", 1200)]
+         ("bench-seamcalls", 600), ("check-fuzz", 600), ("check-random", 900),
+         ("check-trace", 600), ("check-emu", 1200)]
 
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed")
 
@@ -64,7 +65,7 @@ def main():
         results.append((part, passed, failed, time.monotonic() - started))
     print("====")
     for part, passed, failed, seconds in results:
-        print(f"{part:14}{seconds:7.1f} s   {passed} passed, {failed} failed")
+        print(f"{part:16}{seconds:7.1f} s   {passed} passed, {failed} failed")
     print(f"{sum(r[1] for r in results)} passed, {sum(r[2] for r in results)} failed")
     return 1 if any(r[2] for r in results) else 0
 
