@@ -68,6 +68,17 @@ TEST(tdx_ept_mmio_is_absent_without_suppress_ve_around_it_with)
 	ept_destroy(&ept);
 }
 
+TEST(tdx_ept_page_amid_mmio_leaves_the_rest_mmio)
+{
+	EXPECT_EQ(ept_init(&ept, 0), STATUS_OK);
+	EXPECT_EQ(ept_map_mmio(&ept, gpa(0), SIZE_1G), STATUS_OK);
+	EXPECT_EQ(ept_map(&ept, gpa(SIZE_2M), hpa(0x5000), LEVEL_4K, EPT_READ), STATUS_OK);
+	EXPECT_EQ(entry_at(0, LEVEL_2M), 0);
+	EXPECT_EQ(entry_at(SIZE_2M + SIZE_4K, LEVEL_4K), 0);
+	EXPECT_EQ(entry_at(2 * SIZE_2M, LEVEL_2M), 0);
+	ept_destroy(&ept);
+}
+
 TEST(tdx_ept_destroy_gives_every_table_back)
 {
 	uint64_t before[FRAME_OWNER_COUNT];

@@ -345,6 +345,22 @@ TEST(tdx_td_writes_back_later_what_an_unmap_freed)
 	destroy();
 }
 
+TEST(tdx_td_writes_nothing_back_under_a_keyid_that_it_gave_up)
+{
+	bool done;
+
+	ready();
+	create_finalized(RAM, 1);
+	EXPECT_EQ(td_populate(&td, gpa(0), SIZE_2M), STATUS_OK);
+	unmap(0, SIZE_2M);
+	EXPECT_EQ(td_release_keyid(&td), STATUS_OK);
+	EXPECT_EQ(td_write_back(&td, UINT32_MAX, &done), STATUS_OK);
+	EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_WBINVD), 0);
+	EXPECT_EQ(td.returned_bytes, SIZE_2M);
+	destroy();
+	EXPECT_EQ(td.returned_bytes, 0);
+}
+
 TEST(tdx_td_end_needs_no_write_back_of_single_pages)
 {
 	uint64_t frames;
@@ -416,6 +432,32 @@ TEST(tdx_td_split_waits_for_the_vcpu_that_still_runs_and_is_then_repeated)
 	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpus[0], &regs)), TDX_SUCCESS);
 	unmap(0x3000, SIZE_4K);
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0x9000), LEVEL_2M), STATUS_OK);
+	destroy();
+}
+
+static void accept_4k_while_running(void)
+{
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x3000), LEVEL_4K), STATUS_BUSY);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 1);
+}
+
+/* Unblocked it would be 2M still, and the next try as early as the first. */
+TEST(tdx_td_split_for_a_4k_accept_goes_on_where_it_waited)
+{
+	struct seamcall_regs regs = {0};
+	uint64_t before;
+
+	ready();
+	create_finalized(RAM, 2);
+	EXPECT_EQ(td_populate(&td, gpa(0), SIZE_2M), STATUS_OK);
+	inside = accept_4k_while_running;
+	hosted_set_guest(guest_calls_inside);
+	EXPECT_EQ(tdx_code(td_vcpu_enter(&vcpus[0], &regs)), TDX_SUCCESS);
+	before = hosted_calls_all();
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x3000), LEVEL_4K), STATUS_OK);
+	EXPECT_EQ(hosted_calls_all() - before, 1); /* the DEMOTE */
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_4K], 512 + 1);
+	mirror_check(&td);
 	destroy();
 }
 
@@ -496,6 +538,23 @@ TEST(tdx_td_fault_gives_no_private_page_to_what_became_shared_meanwhile)
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_2M), STATUS_BUSY);
 	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 0);
 	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_2M), STATUS_BAD_ARG);
+	mirror_check(&td);
+	destroy();
+}
+
+TEST(tdx_td_fault_gives_no_page_to_what_another_cpu_begins_to_unmap)
+{
+	ready();
+	create_finalized(RAM, 1);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_4K), STATUS_OK);
+	unmap(0, SIZE_2M);
+	EXPECT_EQ(td_mark_private(&td, gpa(0), SIZE_2M), STATUS_OK);
+	hosted_inject(TDH_MEM_TRACK, 1, 1, BUSY(TDR));
+	fake_set_wait_hook(begin_once);
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0x5000), LEVEL_2M), STATUS_BUSY);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 0);
+	EXPECT_EQ(td_mark_private(&td, gpa(SIZE_2M - SIZE_4K), SIZE_2M), STATUS_BUSY);
+	EXPECT_EQ(td_unmap_private_commit(&td, gpa(0), SIZE_2M), STATUS_OK);
 	mirror_check(&td);
 	destroy();
 }

@@ -7,6 +7,7 @@
 
 #include "core/cpu.h"
 #include "mm/frame.h"
+#include "mm/phys.h"
 #include "tdx/tdx_abi.h"
 #include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
@@ -83,25 +84,26 @@ TEST(vm_conversion_is_undone_where_even_that_would_take_memory)
 	EXPECT_EQ(shared_bytes(), 2 * SIZE_2M + SIZE_4K);
 }
 
-/* All memory goes to somebody else but for a few pages for tables. */
-static void fill_machine(void)
+/* All memory goes to somebody else but for `spare` pages for tables. */
+static void fill_machine(unsigned spare)
 {
-	hpa_t spare[8], frame;
+	hpa_t left[8];
+	hpa_t frame;
 
-	for (unsigned i = 0; i < 8; i++)
-		EXPECT_EQ(frame_alloc(LEVEL_4K, FRAME_SHARED, &spare[i]), STATUS_OK);
+	for (unsigned i = 0; i < spare; i++)
+		EXPECT_EQ(frame_alloc(LEVEL_4K, FRAME_SHARED, &left[i]), STATUS_OK);
 	while (frame_alloc(LEVEL_2M, FRAME_SHARED, &frame) == STATUS_OK)
 		continue;
 	while (frame_alloc(LEVEL_4K, FRAME_SHARED, &frame) == STATUS_OK)
 		continue;
-	for (unsigned i = 0; i < 8; i++)
-		frame_free(spare[i], SIZE_4K);
+	for (unsigned i = 0; i < spare; i++)
+		frame_free(left[i], SIZE_4K);
 }
 
 TEST(vm_conversion_in_a_full_machine_shares_the_frames_that_the_td_gives_up)
 {
 	start();
-	fill_machine();
+	fill_machine(8);
 	EXPECT_EQ(convert(4 * SIZE_2M, 4 * SIZE_2M, true), STATUS_OK);
 	EXPECT_EQ(shared_bytes(), 4 * SIZE_2M);
 	EXPECT_EQ(atomic_load(&web()->td.returned_bytes), 0);
@@ -111,7 +113,57 @@ TEST(vm_conversion_in_a_full_machine_shares_the_frames_that_the_td_gives_up)
 	mirror_check(&web()->td);
 }
 
+TEST(vm_conversion_that_finds_too_few_frames_leaves_all_private)
+{
+	/* Two tables of the shared EPT and 512 pages, where 512 come back. */
+	const uint64_t at = 4 * SIZE_2M + SIZE_4K;
+	enum page_level uniform;
+	uint64_t done;
+
+	start();
+	EXPECT_EQ(td_resolve_fault(&web()->td, gpa(at - SIZE_4K), LEVEL_4K), STATUS_OK);
+	EXPECT_EQ(td_resolve_fault(&web()->td, gpa(at + SIZE_2M), LEVEL_4K), STATUS_OK);
+	fill_machine(0);
+	EXPECT_EQ(convert_range(web(), at, SIZE_2M, true, &done), STATUS_NO_MEMORY);
+	EXPECT_EQ(done, 0);
+	EXPECT_EQ(shared_bytes(), 0);
+	for (uint64_t page = at; page < at + SIZE_2M; page += SIZE_4K) {
+		EXPECT_TRUE(td_is_private(&web()->td, gpa(page), &uniform));
+		EXPECT_TRUE(!shared_mem_is_mapped(&web()->shared, gpa(page)));
+	}
+	mirror_check(&web()->td);
+	EXPECT_EQ(convert(at, 64 * SIZE_4K, true), STATUS_OK);
+}
+
 /* ---- The shared side ---- */
+
+/* Of the frame at shared `at`; they say nothing of who had it before. */
+static void expect_zero(uint64_t at, uint64_t size)
+{
+	enum page_level level;
+	hpa_t frame;
+
+	EXPECT_TRUE(ept_lookup(&web()->shared.ept, gpa(at), &frame, &level));
+	EXPECT_EQ(level_size(level), size);
+	for (uint64_t i = 0; i < size; i += sizeof(uint64_t))
+		EXPECT_EQ(*(const uint64_t *)phys_ptr(hpa_add(frame, i)), 0);
+}
+
+TEST(vm_conversion_shares_frames_of_zeroes)
+{
+	hpa_t frames[8];
+
+	start();
+	for (unsigned i = 0; i < 8; i++) {
+		EXPECT_EQ(frame_alloc(LEVEL_2M, FRAME_SHARED, &frames[i]), STATUS_OK);
+		memset(phys_ptr(frames[i]), 0xa5, SIZE_2M);
+	}
+	for (unsigned i = 0; i < 8; i++)
+		frame_free(frames[i], SIZE_2M);
+	EXPECT_EQ(convert(4 * SIZE_2M, SIZE_2M + SIZE_4K, true), STATUS_OK);
+	expect_zero(4 * SIZE_2M, SIZE_2M);
+	expect_zero(5 * SIZE_2M, SIZE_4K);
+}
 
 static unsigned invepts[GUEST_CPUS];
 static hpa_t shared_frame;
