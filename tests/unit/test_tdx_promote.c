@@ -339,6 +339,20 @@ TEST(tdx_promote_is_ended_by_an_unmap_that_meets_it)
 	destroy_clean();
 }
 
+TEST(tdx_promote_leaves_nothing_to_claim_for_who_looked_before)
+{
+	struct sept_slot slot;
+
+	create_split();
+	slot = sept_find(&td.sept, gpa(0x3000), LEVEL_4K);
+	EXPECT_EQ(slot.level, LEVEL_4K);
+	promote(0, LEVEL_2M);
+	EXPECT_EQ(mirror_state_of(sept_read(slot)), MIRROR_FREE);
+	EXPECT_EQ(sept_claim(&td.sept, slot, sept_read(slot)), STATUS_BUSY);
+	EXPECT_TRUE(!mirror_is_busy(sept_read(slot)));
+	destroy();
+}
+
 TEST(tdx_promote_half_way_is_torn_down)
 {
 	create_split();

@@ -12,6 +12,7 @@
 #include "mm/phys.h"
 #include "tdx/measure.h"
 #include "tdx/module.h"
+#include "tdx/seamcall.h"
 #include "tdx/tdh.h"
 #include "tests/fake/fake.h"
 #include "tests/hosted/hosted.h"
@@ -361,6 +362,26 @@ TEST(tdx_td_writes_nothing_back_under_a_keyid_that_it_gave_up)
 	EXPECT_EQ(td.returned_bytes, 0);
 }
 
+TEST(tdx_td_gets_back_what_it_gave_up_where_nothing_else_is_free)
+{
+	hpa_t frame;
+
+	ready();
+	create_finalized(RAM, 1);
+	EXPECT_EQ(td_populate(&td, gpa(0), SIZE_2M), STATUS_OK);
+	unmap(0, SIZE_2M);
+	EXPECT_EQ(td_mark_private(&td, gpa(0), SIZE_2M), STATUS_OK);
+	for (enum page_level level = LEVEL_2M + 1U; level-- > LEVEL_4K;)
+		while (frame_alloc(level, FRAME_SHARED, &frame) == STATUS_OK)
+			continue;
+	EXPECT_EQ(td_resolve_fault(&td, gpa(0), LEVEL_2M), STATUS_OK);
+	EXPECT_EQ(td.sept.leaf_count[LEVEL_2M], 1);
+	EXPECT_EQ(td.returned_bytes, 0);
+	EXPECT_EQ(hosted_calls(TDH_PHYMEM_PAGE_WBINVD), 512);
+	mirror_check(&td);
+	destroy();
+}
+
 TEST(tdx_td_end_needs_no_write_back_of_single_pages)
 {
 	uint64_t frames;
@@ -607,6 +628,37 @@ TEST(tdx_td_cache_write_back_survives_interrupts)
 	hosted_interrupt_times(5);
 	destroy();
 	EXPECT_EQ(hosted_calls(TDH_PHYMEM_CACHE_WB), 2 + 5);
+}
+
+/* Another TD's cycle on the package came in between. */
+static uint64_t end_first_cycle(uint64_t rax, struct seamcall_regs *regs)
+{
+	static bool is_over;
+
+	if ((rax & 0xffff) != TDH_PHYMEM_CACHE_WB || regs->rcx != TDX_CACHE_WB_RESUME ||
+	    is_over)
+		return hosted_seamcall(rax, regs);
+	is_over = true;
+	return (uint64_t)TDX_WBCACHE_RESUME_ERROR << 32;
+}
+
+TEST(tdx_td_cache_write_back_starts_over_where_another_ended_it)
+{
+	ready();
+	create_finalized(RAM, 1);
+	hosted_interrupt_times(1);
+	hosted_set_seamcall(end_first_cycle);
+	destroy();
+	EXPECT_EQ(hosted_calls(TDH_PHYMEM_CACHE_WB), 2 + 1);
+}
+
+TEST(tdx_td_end_writes_the_caches_back_again_where_the_module_wants_more)
+{
+	ready();
+	create_finalized(RAM, 1);
+	hosted_inject(TDH_MNG_KEY_FREEID, 1, 2, (uint64_t)TDX_WBCACHE_NOT_COMPLETE << 32);
+	destroy();
+	EXPECT_EQ(hosted_calls(TDH_PHYMEM_CACHE_WB), 3 * 2);
 }
 
 TEST(tdx_td_create_says_when_no_keyid_is_left)

@@ -14,7 +14,9 @@
 #include "tests/hosted/mirror_check.h"
 #include "tests/unit/test.h"
 #include "tests/unit/vm_guest.h"
+#include "vm/background.h"
 #include "vm/registry.h"
+#include "vm/vcpu.h"
 
 static struct vm *web(void) { return registry_first(); }
 
@@ -190,6 +192,55 @@ TEST(vm_conversion_back_frees_shared_frames_once_every_cpu_forgot_them)
 	for (unsigned cpu = 0; cpu < GUEST_CPUS; cpu++)
 		EXPECT_EQ(invepts[cpu], 1);
 	EXPECT_EQ(frame_owner_of(shared_frame), FRAME_FREE);
+}
+
+TEST(vm_devices_may_read_a_file_that_the_td_was_given_and_write_none)
+{
+	uint8_t byte = 0;
+
+	start();
+	EXPECT_TRUE(shared_mem_read(&web()->shared, TD_FILE_WINDOW_GPA, &byte, 1));
+	EXPECT_TRUE(!shared_mem_write(&web()->shared, TD_FILE_WINDOW_GPA, &byte, 1));
+	EXPECT_EQ(convert(4 * SIZE_2M, SIZE_4K, true), STATUS_OK);
+	EXPECT_TRUE(shared_mem_write(&web()->shared, 4 * SIZE_2M, &byte, 1));
+}
+
+/* ---- Who may go on ---- */
+
+static uint64_t exits(void)
+{
+	struct vm_info info = {.exits = 0};
+
+	EXPECT_EQ(vm_get("web", &info), STATUS_OK);
+	return info.exits;
+}
+
+TEST(vm_conversion_that_needs_all_vcpus_out_keeps_them_out)
+{
+	uint64_t before;
+
+	start();
+	guest_rounds(2);
+	before = exits();
+	EXPECT_TRUE(before > 0);
+	vm_quiesce(web());
+	guest_rounds(2);
+	EXPECT_EQ(exits(), before);
+	vm_unquiesce(web());
+	guest_rounds(2);
+	EXPECT_TRUE(exits() > before);
+}
+
+TEST(vm_that_ends_leaves_the_write_back_to_its_end)
+{
+	start();
+	EXPECT_EQ(convert(4 * SIZE_2M, SIZE_2M, true), STATUS_OK);
+	atomic_fetch_or(&web()->gate, GATE_STOP);
+	(void)background_work_until(UINT64_MAX);
+	EXPECT_EQ(atomic_load(&web()->td.unwritten_bytes), SIZE_2M);
+	atomic_fetch_and(&web()->gate, ~GATE_STOP);
+	(void)background_work_until(UINT64_MAX);
+	EXPECT_EQ(atomic_load(&web()->td.returned_bytes), 0);
 }
 
 /* ---- Any range ---- */
