@@ -32,9 +32,9 @@
 #define TD_PCI_ECAM_BASE UINT64_C(0xe0000000) /* bus 0 only: 1 MiB */
 #define TD_PCI_ECAM_SIZE UINT64_C(0x00100000)
 
-/* First file at this GPA (shared bit not included), each next on the following 2 MiB boundary.
- */
-#define TD_FILE_WINDOW_GPA UINT64_C(0x10000000000)
+/* First file at this GPA (shared bit not included), each next on the following 2 MiB boundary:
+ * 32 TiB, above all RAM that a TD can have. */
+#define TD_FILE_WINDOW_GPA UINT64_C(0x200000000000)
 
 enum tdboot_file_index { TDBOOT_KERNEL, TDBOOT_INITRD, TDBOOT_CMDLINE, TDBOOT_FILE_COUNT };
 

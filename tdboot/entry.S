@@ -141,9 +141,9 @@ idt_pointer:
 	.balign	4096
 pml4:
 	.quad	pdpt_private + TABLE
-	.quad	0
+	.fill	63, 8, 0
 	.quad	pdpt_files + TABLE
-	.fill	509, 8, 0
+	.fill	447, 8, 0
 pdpt_private:
 	gib = 0
 	.rept	512
@@ -151,8 +151,9 @@ pdpt_private:
 	gib = gib + 1
 	.endr
 pdpt_files:
+	gib = 32768
 	.rept	512
-	.quad	(gib << 30) + (512 << 30) | SHARED_BIT | NO_EXECUTE | LARGE_PAGE
+	.quad	(gib << 30) | SHARED_BIT | NO_EXECUTE | LARGE_PAGE
 	gib = gib + 1
 	.endr
 	.globl	tdboot_mailbox

@@ -301,8 +301,8 @@ BIG_AND_SECOND = small_tds("debian", "second").replace("memory = 256M",
 L1_PROBE = pathlib.Path("emu/l1probe.efi")  # In the build folder.
 
 # The files lie in the TD's file window, each from a 2M boundary on.
-FLIPS = {"kernel": "flip-shared=0x10000001000:5", "initrd": "flip-shared=0x10000c00800:0",
-         "command line": "flip-shared=0x10000e00000:3"}
+FLIPS = {"kernel": "flip-shared=0x200000001000:5", "initrd": "flip-shared=0x200000c00800:0",
+         "command line": "flip-shared=0x200000e00000:3"}
 
 BOOTS = [
     Boot("l1 probe", Options(image=L1_PROBE, cpus=2), [

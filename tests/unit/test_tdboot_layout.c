@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stddef.h>
 
+#include "guest-abi/ghci.h"
 #include "guest-abi/linux_boot.h"
 #include "tdboot/bytes.h"
 #include "tdboot/bzimage.h"
@@ -78,6 +79,13 @@ TEST(tdboot_params_each_wrong_field_is_named)
 	EXPECT_BAD(file[2].length, 4096, "tdboot: parameters: command line beyond 4095 bytes");
 	EXPECT_BAD(reserved[0], 1, "tdboot: parameters: reserved bytes in use");
 	expect_bad(4095, 1, 0x80, "tdboot: parameters: reserved bytes in use");
+}
+
+/* Else MapGPA of that RAM would meet the files. */
+TEST(tdboot_files_lie_above_all_ram_that_a_td_can_have)
+{
+	EXPECT_TRUE(TD_FILE_WINDOW_GPA >= TD_HIGH_RAM_BASE + TDBOOT_HIGH_RAM_MAX);
+	EXPECT_TRUE(TD_FILE_WINDOW_GPA + TDBOOT_FILE_COUNT * TD_LOW_RAM_MAX <= TD_SHARED_BIT);
 }
 
 TEST(tdboot_params_without_kernel_are_refused)
