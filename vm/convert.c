@@ -93,8 +93,10 @@ static enum status run_to_shared(struct vm *vm, uint64_t at, uint64_t size)
 	s = back_shared(vm, at, size, &backed);
 	if (s == STATUS_OK)
 		return s;
-	log_warn("%s: no memory to share GPA %#lx..%#lx", vm->config.name, at + backed,
-		 at + size);
+	/* Once: the guest may ask as often as it likes. */
+	if (!atomic_exchange(&vm->is_short, true))
+		log_warn("%s: no memory to share GPA %#lx..%#lx", vm->config.name, at + backed,
+			 at + size);
 	if (shared_mem_unmap(&vm->shared, gpa(at), backed) != STATUS_OK ||
 	    td_mark_private(&vm->td, gpa(at), size) != STATUS_OK)
 		return STATUS_HW_FAULT;

@@ -95,8 +95,9 @@ struct vm {
 	/* It wrote CMOS' shutdown code: Linux without EFI resets by a triple fault, after that.
 	 */
 	atomic_bool resets_itself;
-	atomic_int teardown; /* enum teardown_stage */
-	atomic_flag convert; /* one conversion of shared memory at a time */
+	atomic_int teardown;  /* enum teardown_stage */
+	atomic_flag convert;  /* one conversion of shared memory at a time */
+	atomic_bool is_short; /* a conversion found no memory, which was logged */
 	struct promote promote;
 	hpa_t posted_page; /* 0 = none */
 	hpa_t cmdline;     /* 0 = none */

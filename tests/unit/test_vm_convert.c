@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/cpu.h"
+#include "core/log.h"
 #include "mm/frame.h"
 #include "mm/phys.h"
 #include "tdx/tdx_abi.h"
@@ -115,6 +116,14 @@ TEST(vm_conversion_in_a_full_machine_shares_the_frames_that_the_td_gives_up)
 	mirror_check(&web()->td);
 }
 
+static unsigned lines;
+
+static void count_line(void *ctx, const char *line)
+{
+	(void)ctx;
+	lines += strstr(line, "no memory to share") != NULL;
+}
+
 TEST(vm_conversion_that_finds_too_few_frames_leaves_all_private)
 {
 	/* Two tables of the shared EPT and 512 pages, where 512 come back. */
@@ -134,6 +143,10 @@ TEST(vm_conversion_that_finds_too_few_frames_leaves_all_private)
 		EXPECT_TRUE(!shared_mem_is_mapped(&web()->shared, gpa(page)));
 	}
 	mirror_check(&web()->td);
+	/* The guest may ask as often as it likes. */
+	EXPECT_EQ(convert_range(web(), at, SIZE_2M, true, &done), STATUS_NO_MEMORY);
+	(void)log_replay(0, count_line, NULL);
+	EXPECT_EQ(lines, 1);
 	EXPECT_EQ(convert(at, 64 * SIZE_4K, true), STATUS_OK);
 }
 
