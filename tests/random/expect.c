@@ -21,23 +21,23 @@ static unsigned always_allowed(const struct tenant *t)
 	return allowed;
 }
 
-static void check(struct tenant *t, enum status s, unsigned allowed)
+static void check(const char *who, struct tenant *t, enum status s, unsigned allowed)
 {
 	say("-> %s", status_name(s));
 	if (!((allowed | always_allowed(t)) >> s & 1))
-		fail("TD %u: unexpected %s", t->index, status_name(s));
+		fail("TD %u: %s: unexpected %s", t->index, who, status_name(s));
 }
 
-void expect(struct tenant *t, enum status s, unsigned allowed)
+void expect_by(const char *who, struct tenant *t, enum status s, unsigned allowed)
 {
 	bool may_be_dead = t->stage == STAGE_DYING || t->was_killed;
 
-	check(t, s, allowed);
+	check(who, t, s, allowed);
 	if (t->td.is_dead && !may_be_dead)
 		fail("TD %u: died of %s", t->index, status_name(s));
 }
 
-void expect_new(struct tenant *t, enum status s)
+void expect_new_by(const char *who, struct tenant *t, enum status s)
 {
 	unsigned allowed = EXPECT(OK) | EXPECT(NO_KEYID);
 
@@ -45,10 +45,10 @@ void expect_new(struct tenant *t, enum status s)
 		allowed |= EXPECT(NO_MEMORY);
 	if (!lp_is_strict())
 		allowed |= EXPECT(HW_FAULT);
-	check(t, s, allowed);
+	check(who, t, s, allowed);
 }
 
-void expect_build(struct tenant *t, enum status s, unsigned allowed)
+void expect_build_by(const char *who, struct tenant *t, enum status s, unsigned allowed)
 {
 	if (!lp_is_strict())
 		allowed |= EXPECT(HW_FAULT);
@@ -56,10 +56,10 @@ void expect_build(struct tenant *t, enum status s, unsigned allowed)
 		allowed |= EXPECT(NO_MEMORY);
 	if (t->td.is_dead && (!lp_is_strict() || s == STATUS_NO_MEMORY))
 		t->was_killed = true;
-	expect(t, s, allowed);
+	expect_by(who, t, s, allowed);
 }
 
-void expect_memory(struct tenant *t, enum status s, gpa_t at, uint64_t size)
+void expect_memory_by(const char *who, struct tenant *t, enum status s, gpa_t at, uint64_t size)
 {
 	unsigned allowed = EXPECT(OK);
 	uint64_t base = atomic_load(&t->td.unmap_base);
@@ -69,5 +69,5 @@ void expect_memory(struct tenant *t, enum status s, gpa_t at, uint64_t size)
 	/* Faults wait for the end of an unmap. */
 	if (at.raw < base + atomic_load(&t->td.unmap_size) && base < at.raw + size)
 		allowed |= EXPECT(BUSY);
-	expect(t, s, allowed);
+	expect_by(who, t, s, allowed);
 }
