@@ -110,10 +110,18 @@ static bool is_still_accepting(const struct tenant *t, const struct guest_vcpu *
 	return true;
 }
 
+/* Whether it is shared is the converter's to say, who may be between its two steps. */
+static void set_page(struct guest_page *p, enum guest_page_state state, uint64_t value)
+{
+	p->state = (uint8_t)state;
+	p->value = value;
+	p->offset = 0;
+}
+
 static void end_accept(struct tenant *t, struct guest_vcpu *g, enum guest_page_state state)
 {
 	for (uint32_t i = 0; i < pages_of(g->level); i++)
-		t->pages[g->page + i] = (struct guest_page){.state = (uint8_t)state};
+		set_page(&t->pages[g->page + i], state, 0);
 }
 
 /* An accepted page is zero. It may be blocked again by now, and is then not looked at. */
@@ -140,7 +148,7 @@ static void adopt(struct tenant *t, uint32_t page)
 	t->pages[page].state = PAGE_UNKNOWN;
 	if (!translate(t, tenant_page_gpa(t, page), &at))
 		return;
-	t->pages[page] = (struct guest_page){.value = load(at), .state = PAGE_OWNED};
+	set_page(&t->pages[page], PAGE_OWNED, load(at));
 }
 
 /* `before`: what the pages were, as far as the token remembers it. */
