@@ -23,6 +23,7 @@ const char *tdx_code_name(uint32_t code)
 	case TDX_##name:                                                                       \
 		return "TDX_" #name;
 		TDX_STATUS_LIST(X)
+		TDX_OPERAND_STATUS_LIST(X)
 		TDX_NEWER_STATUS_LIST(X)
 		TDX_SOFTWARE_STATUS_LIST(X)
 #undef X
@@ -44,24 +45,12 @@ const char *tdx_operand_name(uint32_t operand)
 	}
 }
 
-/* Does this code carry an operand identifier in its low half? */
 static bool has_operand(uint32_t code)
 {
 	switch (code) {
-	case TDX_OPERAND_INVALID:
-	case TDX_OPERAND_ADDR_RANGE_ERROR:
-	case TDX_OPERAND_BUSY:
-	case TDX_OPERAND_BUSY_HOST_PRIORITY:
-	case TDX_PAGE_METADATA_INCORRECT:
-	case TDX_EPT_WALK_FAILED:
-	case TDX_EPT_ENTRY_FREE:
-	case TDX_EPT_ENTRY_NOT_PRESENT:
-	case TDX_EPT_ENTRY_STATE_INCORRECT:
-	case TDX_EPT_PAGE_NOT_FREE:
-	case TDX_EPT_INVALID_PROMOTE_CONDITIONS:
-	case TDX_GPA_RANGE_NOT_BLOCKED:
-	case TDX_GPA_RANGE_ALREADY_BLOCKED:
-	case TDX_TLB_TRACKING_NOT_DONE:
+#define X(name, value) case TDX_##name:
+		TDX_OPERAND_STATUS_LIST(X)
+#undef X
 		return true;
 	default:
 		return false;

@@ -31,7 +31,7 @@ struct seamcall_regs {
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
-/* SEAMCALL leaves (RAX bits 15:0). */
+/* SEAMCALL leaves that Redoubt calls (RAX bits 15:0). */
 /* clang-format off */
 #define TDH_LEAF_LIST(X)                                                                \
 	X(VP_ENTER, 0, "TDH.VP.ENTER")                                                         \
@@ -39,16 +39,12 @@ struct seamcall_regs {
 	X(MEM_PAGE_ADD, 2, "TDH.MEM.PAGE.ADD")                                                 \
 	X(MEM_SEPT_ADD, 3, "TDH.MEM.SEPT.ADD")                                                 \
 	X(VP_ADDCX, 4, "TDH.VP.ADDCX")                                                         \
-	X(MEM_PAGE_RELOCATE, 5, "TDH.MEM.PAGE.RELOCATE")                                       \
 	X(MEM_PAGE_AUG, 6, "TDH.MEM.PAGE.AUG")                                                 \
 	X(MEM_RANGE_BLOCK, 7, "TDH.MEM.RANGE.BLOCK")                                           \
 	X(MNG_KEY_CONFIG, 8, "TDH.MNG.KEY.CONFIG")                                             \
 	X(MNG_CREATE, 9, "TDH.MNG.CREATE")                                                     \
 	X(VP_CREATE, 10, "TDH.VP.CREATE")                                                      \
 	X(MNG_RD, 11, "TDH.MNG.RD")                                                            \
-	X(MEM_RD, 12, "TDH.MEM.RD")                                                            \
-	X(MNG_WR, 13, "TDH.MNG.WR")                                                            \
-	X(MEM_WR, 14, "TDH.MEM.WR")                                                            \
 	X(MEM_PAGE_DEMOTE, 15, "TDH.MEM.PAGE.DEMOTE")                                          \
 	X(MR_EXTEND, 16, "TDH.MR.EXTEND")                                                      \
 	X(MR_FINALIZE, 17, "TDH.MR.FINALIZE")                                                  \
@@ -58,10 +54,8 @@ struct seamcall_regs {
 	X(MNG_INIT, 21, "TDH.MNG.INIT")                                                        \
 	X(VP_INIT, 22, "TDH.VP.INIT")                                                          \
 	X(MEM_PAGE_PROMOTE, 23, "TDH.MEM.PAGE.PROMOTE")                                        \
-	X(PHYMEM_PAGE_RDMD, 24, "TDH.PHYMEM.PAGE.RDMD")                                        \
 	X(MEM_SEPT_RD, 25, "TDH.MEM.SEPT.RD")                                                  \
 	X(VP_RD, 26, "TDH.VP.RD")                                                              \
-	X(MNG_KEY_RECLAIMID, 27, "TDH.MNG.KEY.RECLAIMID")                                      \
 	X(PHYMEM_PAGE_RECLAIM, 28, "TDH.PHYMEM.PAGE.RECLAIM")                                  \
 	X(MEM_PAGE_REMOVE, 29, "TDH.MEM.PAGE.REMOVE")                                          \
 	X(MEM_SEPT_REMOVE, 30, "TDH.MEM.SEPT.REMOVE")                                          \
@@ -71,15 +65,12 @@ struct seamcall_regs {
 	X(SYS_RD, 34, "TDH.SYS.RD")                                                            \
 	X(SYS_LP_INIT, 35, "TDH.SYS.LP.INIT")                                                  \
 	X(SYS_TDMR_INIT, 36, "TDH.SYS.TDMR.INIT")                                              \
-	X(SYS_RDALL, 37, "TDH.SYS.RDALL")                                                      \
 	X(MEM_TRACK, 38, "TDH.MEM.TRACK")                                                      \
 	X(MEM_RANGE_UNBLOCK, 39, "TDH.MEM.RANGE.UNBLOCK")                                      \
 	X(PHYMEM_CACHE_WB, 40, "TDH.PHYMEM.CACHE.WB")                                          \
 	X(PHYMEM_PAGE_WBINVD, 41, "TDH.PHYMEM.PAGE.WBINVD")                                    \
 	X(VP_WR, 43, "TDH.VP.WR")                                                              \
-	X(SYS_LP_SHUTDOWN, 44, "TDH.SYS.LP.SHUTDOWN")                                          \
-	X(SYS_CONFIG, 45, "TDH.SYS.CONFIG")                                                    \
-	X(SYS_SHUTDOWN, 52, "TDH.SYS.SHUTDOWN")
+	X(SYS_CONFIG, 45, "TDH.SYS.CONFIG")
 /* clang-format on */
 
 enum {
@@ -88,7 +79,10 @@ enum {
 #undef X
 };
 
-/* RAX bits 63:32 by name: module 1.5.01, then what only later 1.5 modules return. */
+/*
+ * RAX bits 63:32 by name, what the leaves above can answer, without migration, service TDs and
+ * nested guests: module 1.5.01, then what only later 1.5 modules return.
+ */
 /* clang-format off */
 #define TDX_STATUS_LIST(X)                                                              \
 	X(SUCCESS, UINT32_C(0x00000000))                                                       \
@@ -97,20 +91,14 @@ enum {
 	X(INTERRUPTED_RESUMABLE, UINT32_C(0x80000003))                                         \
 	X(INTERRUPTED_RESTARTABLE, UINT32_C(0x80000004))                                       \
 	X(NON_RECOVERABLE_TD_NON_ACCESSIBLE, UINT32_C(0x60000005))                             \
-	X(INVALID_RESUMPTION, UINT32_C(0xc0000006))                                            \
 	X(NON_RECOVERABLE_TD_WRONG_APIC_MODE, UINT32_C(0xe0000007))                            \
 	X(CROSS_TD_FAULT, UINT32_C(0x80000008))                                                \
 	X(CROSS_TD_TRAP, UINT32_C(0x90000009))                                                 \
 	X(NON_RECOVERABLE_TD_CORRUPTED_MD, UINT32_C(0x6000000a))                               \
-	X(OPERAND_INVALID, UINT32_C(0xc0000100))                                               \
-	X(OPERAND_ADDR_RANGE_ERROR, UINT32_C(0xc0000101))                                      \
-	X(OPERAND_BUSY, UINT32_C(0x80000200))                                                  \
 	X(PREVIOUS_TLB_EPOCH_BUSY, UINT32_C(0x80000201))                                       \
 	X(SYS_BUSY, UINT32_C(0x80000202))                                                      \
 	X(RND_NO_ENTROPY, UINT32_C(0x80000203))                                                \
-	X(OPERAND_BUSY_HOST_PRIORITY, UINT32_C(0x80000204))                                    \
 	X(HOST_PRIORITY_BUSY_TIMEOUT, UINT32_C(0x90000205))                                    \
-	X(PAGE_METADATA_INCORRECT, UINT32_C(0xc0000300))                                       \
 	X(PAGE_ALREADY_FREE, UINT32_C(0x00000301))                                             \
 	X(PAGE_NOT_OWNED_BY_TD, UINT32_C(0xc0000302))                                          \
 	X(PAGE_NOT_FREE, UINT32_C(0xc0000303))                                                 \
@@ -137,7 +125,6 @@ enum {
 	X(VCPU_STATE_INCORRECT, UINT32_C(0xc0000700))                                          \
 	X(VCPU_ASSOCIATED, UINT32_C(0x80000701))                                               \
 	X(VCPU_NOT_ASSOCIATED, UINT32_C(0x80000702))                                           \
-	X(NO_VALID_VE_INFO, UINT32_C(0xc0000704))                                              \
 	X(MAX_VCPUS_EXCEEDED, UINT32_C(0xc0000705))                                            \
 	X(TSC_ROLLBACK, UINT32_C(0xc0000706))                                                  \
 	X(TD_VMCS_FIELD_NOT_INITIALIZED, UINT32_C(0xc0000730))                                 \
@@ -168,10 +155,6 @@ enum {
 	X(SMRR_NOT_SUPPORTED, UINT32_C(0xc0000914))                                            \
 	X(INCONSISTENT_MSR, UINT32_C(0xc0000920))                                              \
 	X(INCORRECT_MSR_VALUE, UINT32_C(0xc0000921))                                           \
-	X(SEAMREPORT_NOT_AVAILABLE, UINT32_C(0xc0000930))                                      \
-	X(SEAMDB_GETREF_NOT_AVAILABLE, UINT32_C(0xc0000931))                                   \
-	X(SEAMDB_REPORT_NOT_AVAILABLE, UINT32_C(0xc0000932))                                   \
-	X(SEAMVERIFYREPORT_NOT_AVAILABLE, UINT32_C(0xc0000933))                                \
 	X(INVALID_TDMR, UINT32_C(0xc0000a00))                                                  \
 	X(NON_ORDERED_TDMR, UINT32_C(0xc0000a01))                                              \
 	X(TDMR_OUTSIDE_CMRS, UINT32_C(0xc0000a02))                                             \
@@ -182,80 +165,39 @@ enum {
 	X(INVALID_RESERVED_IN_TDMR, UINT32_C(0xc0000a20))                                      \
 	X(NON_ORDERED_RESERVED_IN_TDMR, UINT32_C(0xc0000a21))                                  \
 	X(CMR_LIST_INVALID, UINT32_C(0xc0000a22))                                              \
-	X(EPT_WALK_FAILED, UINT32_C(0xc0000b00))                                               \
-	X(EPT_ENTRY_FREE, UINT32_C(0xc0000b01))                                                \
 	X(EPT_ENTRY_NOT_FREE, UINT32_C(0xc0000b02))                                            \
-	X(EPT_ENTRY_NOT_PRESENT, UINT32_C(0xc0000b03))                                         \
 	X(EPT_ENTRY_NOT_LEAF, UINT32_C(0xc0000b04))                                            \
 	X(EPT_ENTRY_LEAF, UINT32_C(0xc0000b05))                                                \
-	X(GPA_RANGE_NOT_BLOCKED, UINT32_C(0xc0000b06))                                         \
-	X(GPA_RANGE_ALREADY_BLOCKED, UINT32_C(0x00000b07))                                     \
-	X(TLB_TRACKING_NOT_DONE, UINT32_C(0xc0000b08))                                         \
-	X(EPT_INVALID_PROMOTE_CONDITIONS, UINT32_C(0xc0000b09))                                \
 	X(PAGE_ALREADY_ACCEPTED, UINT32_C(0x00000b0a))                                         \
 	X(PAGE_SIZE_MISMATCH, UINT32_C(0xc0000b0b))                                            \
 	X(GPA_RANGE_BLOCKED, UINT32_C(0xc0000b0c))                                             \
-	X(EPT_ENTRY_STATE_INCORRECT, UINT32_C(0xc0000b0d))                                     \
-	X(EPT_PAGE_NOT_FREE, UINT32_C(0xc0000b0e))                                             \
-	X(L2_SEPT_WALK_FAILED, UINT32_C(0xc0000b0f))                                           \
-	X(L2_SEPT_ENTRY_NOT_FREE, UINT32_C(0xc0000b10))                                        \
-	X(PAGE_ATTR_INVALID, UINT32_C(0xc0000b11))                                             \
-	X(L2_SEPT_PAGE_NOT_PROVIDED, UINT32_C(0xc0000b12))                                     \
 	X(METADATA_FIELD_ID_INCORRECT, UINT32_C(0xc0000c00))                                   \
 	X(METADATA_FIELD_NOT_WRITABLE, UINT32_C(0xc0000c01))                                   \
 	X(METADATA_FIELD_NOT_READABLE, UINT32_C(0xc0000c02))                                   \
 	X(METADATA_FIELD_VALUE_NOT_VALID, UINT32_C(0xc0000c03))                                \
-	X(METADATA_LIST_OVERFLOW, UINT32_C(0xc0000c04))                                        \
-	X(INVALID_METADATA_LIST_HEADER, UINT32_C(0xc0000c05))                                  \
-	X(REQUIRED_METADATA_FIELD_MISSING, UINT32_C(0xc0000c06))                               \
-	X(METADATA_ELEMENT_SIZE_INCORRECT, UINT32_C(0xc0000c07))                               \
-	X(METADATA_LAST_ELEMENT_INCORRECT, UINT32_C(0xc0000c08))                               \
 	X(METADATA_FIELD_CURRENTLY_NOT_WRITABLE, UINT32_C(0xc0000c09))                         \
 	X(METADATA_WR_MASK_NOT_VALID, UINT32_C(0xc0000c0a))                                    \
 	X(METADATA_FIRST_FIELD_ID_IN_CONTEXT, UINT32_C(0x00000c0b))                            \
-	X(METADATA_FIELD_SKIP, UINT32_C(0x00000c0c))                                           \
-	X(SERVTD_ALREADY_BOUND_FOR_TYPE, UINT32_C(0xc0000d00))                                 \
-	X(SERVTD_TYPE_MISMATCH, UINT32_C(0xc0000d01))                                          \
-	X(SERVTD_ATTR_MISMATCH, UINT32_C(0xc0000d02))                                          \
-	X(SERVTD_INFO_HASH_MISMATCH, UINT32_C(0xc0000d03))                                     \
-	X(SERVTD_UUID_MISMATCH, UINT32_C(0xc0000d04))                                          \
-	X(SERVTD_NOT_BOUND, UINT32_C(0xc0000d05))                                              \
-	X(SERVTD_BOUND, UINT32_C(0xc0000d06))                                                  \
-	X(TARGET_UUID_MISMATCH, UINT32_C(0xc0000d07))                                          \
-	X(TARGET_UUID_UPDATED, UINT32_C(0xc0000d08))                                           \
-	X(INVALID_MBMD, UINT32_C(0xc0000e00))                                                  \
-	X(INCORRECT_MBMD_MAC, UINT32_C(0xc0000e01))                                            \
-	X(NOT_WRITE_BLOCKED, UINT32_C(0xc0000e02))                                             \
-	X(ALREADY_WRITE_BLOCKED, UINT32_C(0x00000e03))                                         \
-	X(NOT_EXPORTED, UINT32_C(0xc0000e04))                                                  \
-	X(MIGRATION_STREAM_STATE_INCORRECT, UINT32_C(0xc0000e05))                              \
-	X(MAX_MIGS_NUM_EXCEEDED, UINT32_C(0xc0000e06))                                         \
-	X(EXPORTED_DIRTY_PAGES_REMAIN, UINT32_C(0xc0000e07))                                   \
-	X(MIGRATION_DECRYPTION_KEY_NOT_SET, UINT32_C(0xc0000e08))                              \
-	X(TD_NOT_MIGRATABLE, UINT32_C(0xc0000e09))                                             \
-	X(PREVIOUS_EXPORT_CLEANUP_INCOMPLETE, UINT32_C(0xc0000e0a))                            \
-	X(NUM_MIGS_HIGHER_THAN_CREATED, UINT32_C(0xc0000e0b))                                  \
-	X(IMPORT_MISMATCH, UINT32_C(0xc0000e0c))                                               \
-	X(MIGRATION_EPOCH_OVERFLOW, UINT32_C(0xc0000e0d))                                      \
-	X(MAX_EXPORTS_EXCEEDED, UINT32_C(0xc0000e0e))                                          \
-	X(INVALID_PAGE_MAC, UINT32_C(0xc0000e0f))                                              \
-	X(MIGRATED_IN_CURRENT_EPOCH, UINT32_C(0xc0000e10))                                     \
-	X(DISALLOWED_IMPORT_OVER_REMOVED, UINT32_C(0xc0000e11))                                \
-	X(SOME_VCPUS_NOT_MIGRATED, UINT32_C(0xc0000e12))                                       \
-	X(ALL_VCPUS_IMPORTED, UINT32_C(0xc0000e13))                                            \
-	X(MIN_MIGS_NOT_CREATED, UINT32_C(0xc0000e14))                                          \
-	X(VCPU_ALREADY_EXPORTED, UINT32_C(0xc0000e15))                                         \
-	X(INVALID_MIGRATION_DECRYPTION_KEY, UINT32_C(0xc0000e16))                              \
-	X(INVALID_CPUSVN, UINT32_C(0xc0001000))                                                \
-	X(INVALID_REPORTMACSTRUCT, UINT32_C(0xc0001001))                                       \
-	X(L2_EXIT_HOST_ROUTED_ASYNC, UINT32_C(0x00001100))                                     \
-	X(L2_EXIT_HOST_ROUTED_TDVMCALL, UINT32_C(0x00001101))                                  \
-	X(L2_EXIT_PENDING_INTERRUPT, UINT32_C(0x00001102))                                     \
-	X(PENDING_INTERRUPT, UINT32_C(0x00001120))                                             \
 	X(TD_EXIT_BEFORE_L2_ENTRY, UINT32_C(0x00001140))                                       \
 	X(TD_EXIT_ON_L2_VM_EXIT, UINT32_C(0x00001141))                                         \
-	X(TD_EXIT_ON_L2_TO_L1, UINT32_C(0x00001142))                                           \
-	X(GLA_NOT_CANONICAL, UINT32_C(0xc0001160))
+	X(TD_EXIT_ON_L2_TO_L1, UINT32_C(0x00001142))
+
+/* Statuses that name an operand in bits 31:0. */
+#define TDX_OPERAND_STATUS_LIST(X)                                                      \
+	X(OPERAND_INVALID, UINT32_C(0xc0000100))                                               \
+	X(OPERAND_ADDR_RANGE_ERROR, UINT32_C(0xc0000101))                                      \
+	X(OPERAND_BUSY, UINT32_C(0x80000200))                                                  \
+	X(OPERAND_BUSY_HOST_PRIORITY, UINT32_C(0x80000204))                                    \
+	X(PAGE_METADATA_INCORRECT, UINT32_C(0xc0000300))                                       \
+	X(EPT_WALK_FAILED, UINT32_C(0xc0000b00))                                               \
+	X(EPT_ENTRY_FREE, UINT32_C(0xc0000b01))                                                \
+	X(EPT_ENTRY_NOT_PRESENT, UINT32_C(0xc0000b03))                                         \
+	X(GPA_RANGE_NOT_BLOCKED, UINT32_C(0xc0000b06))                                         \
+	X(GPA_RANGE_ALREADY_BLOCKED, UINT32_C(0x00000b07))                                     \
+	X(TLB_TRACKING_NOT_DONE, UINT32_C(0xc0000b08))                                         \
+	X(EPT_INVALID_PROMOTE_CONDITIONS, UINT32_C(0xc0000b09))                                \
+	X(EPT_ENTRY_STATE_INCORRECT, UINT32_C(0xc0000b0d))                                     \
+	X(EPT_PAGE_NOT_FREE, UINT32_C(0xc0000b0e))
 
 #define TDX_NEWER_STATUS_LIST(X)                                                        \
 	X(EVENT_FILTER_INVALID, UINT32_C(0xc0000102))                                          \
@@ -268,14 +210,11 @@ enum {
 	X(MISSING_PAMT_PAGE_PAIR, UINT32_C(0x80000308))                                        \
 	X(CRYPTO_SELF_TEST_FAILED, UINT32_C(0xc0000511))                                       \
 	X(UPDATE_COMPATIBILITY_SENSITIVE, UINT32_C(0x80000512))                                \
-	X(DEBUG_MEM_NOT_WRITABLE, UINT32_C(0xc000060a))                                        \
 	X(X2APIC_ID_NOT_UNIQUE, UINT32_C(0xc0000621))                                          \
 	X(INCOMPATIBLE_MRTD_CONTEXT, UINT32_C(0xc0000622))                                     \
 	X(INTERRUPTIBILITY_BLOCKED, UINT32_C(0xc0000707))                                      \
 	X(VIRTUAL_MSR_VALUE_NOT_VALID, UINT32_C(0xc0000c0d))                                   \
-	X(METADATA_FIELD_NOT_ALLOCATED, UINT32_C(0xc0000c0e))                                  \
-	X(INCOMPATIBLE_MBMD_MAC_CONTEXT, UINT32_C(0xc0000e22))                                 \
-	X(L2_VM_ENTRY_FAILED, UINT32_C(0x80001103))
+	X(METADATA_FIELD_NOT_ALLOCATED, UINT32_C(0xc0000c0e))
 
 /* Software codes of seamcall_raw(): the module did not run. Class 0xff is never the module's. */
 #define TDX_SOFTWARE_STATUS_LIST(X)                                                     \
@@ -283,7 +222,7 @@ enum {
 	X(SW_UD, UINT32_C(0x8000ff06))                                                         \
 	X(SW_GP, UINT32_C(0x8000ff0d))
 
-/* Operand identifiers (RAX bits 31:0 of OPERAND_* and PAGE_METADATA_INCORRECT). */
+/* Operand identifiers. */
 #define TDX_OPERAND_LIST(X)                                                             \
 	X(RAX, 0)                                                                              \
 	X(RCX, 1)                                                                              \
@@ -311,9 +250,6 @@ enum {
 	X(IA32_ARCH_CAPABILITIES_CONFIG, 72)                                                   \
 	X(PAGE, 95)                                                                            \
 	X(TDMR_INFO_PA, 96)                                                                    \
-	X(GPA_LIST_ENTRY, 97)                                                                  \
-	X(MIG_BUFF_LIST_ENTRY, 98)                                                             \
-	X(NEW_PAGE_LIST_ENTRY, 99)                                                             \
 	X(TDR, 128)                                                                            \
 	X(TDCX, 129)                                                                           \
 	X(TDVPR, 130)                                                                          \
@@ -324,11 +260,7 @@ enum {
 	X(SEPT_ENTRY, 147)                                                                     \
 	X(RTMR, 168)                                                                           \
 	X(TD_EPOCH, 169)                                                                       \
-	X(L2_VAPIC_GPA, 170)                                                                   \
-	X(MIGSC, 171)                                                                          \
 	X(OP_STATE, 172)                                                                       \
-	X(MIG, 173)                                                                            \
-	X(SERVTD_BINDINGS, 174)                                                                \
 	X(METADATA_FIELD, 176)                                                                 \
 	X(SYS, 184)                                                                            \
 	X(TDMR, 185)                                                                           \
@@ -339,10 +271,11 @@ enum {
 
 enum {
 #define X(name, value) TDX_##name = value,
-	TDX_STATUS_LIST(X) TDX_NEWER_STATUS_LIST(X) TDX_SOFTWARE_STATUS_LIST(X)
+	TDX_STATUS_LIST(X) TDX_OPERAND_STATUS_LIST(X) TDX_NEWER_STATUS_LIST(X)
+		TDX_SOFTWARE_STATUS_LIST(X)
 #undef X
 #define X(name, value) TDX_OPERAND_ID_##name = value,
-		TDX_OPERAND_LIST(X)
+			TDX_OPERAND_LIST(X)
 #undef X
 };
 

@@ -22,6 +22,9 @@
 
 #define MAX_LEAVES 128
 
+/* Of use to tests only. */
+#define TDH_PHYMEM_PAGE_RDMD 24
+
 const struct hosted_config hosted_default = {
 	.cpus = 4,
 	.packages = 2,

@@ -34,7 +34,7 @@ TEST(tdx_status_names_are_those_of_the_model)
 		uint32_t code;
 	} statuses[] = {
 #define X(name, value) {#name, value},
-		TDX_STATUS_LIST(X)
+		TDX_STATUS_LIST(X) TDX_OPERAND_STATUS_LIST(X)
 #undef X
 	};
 
