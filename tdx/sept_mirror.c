@@ -9,17 +9,9 @@
 
 const char *mirror_state_name(enum mirror_state s)
 {
-	switch (s) {
-	case MIRROR_FREE:
-		return "FREE";
-	case MIRROR_TABLE:
-		return "TABLE";
-	case MIRROR_MAPPED:
-		return "MAPPED";
-	case MIRROR_PENDING:
-		return "PENDING or accepted";
-	}
-	return "?";
+	static const char *const names[] = {"FREE", "TABLE", "MAPPED", "PENDING or accepted"};
+
+	return names[s & MIRROR_STATE_MASK];
 }
 
 /* A node whose entries are of `level`; only those above 4K can have tables below. */
