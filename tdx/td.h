@@ -104,8 +104,8 @@ MUST_CHECK enum status td_create(struct td *td, const struct td_params *params);
  * zeroed. */
 MUST_CHECK enum status td_vcpu_create(struct td *td, struct td_vcpu *vcpu, uint64_t rcx);
 
-/* Writes posted-interrupt descriptor, vector and shared EPT root (VP.WR), on any CPU before the
- * first entry. */
+/* Writes posted-interrupt descriptor, vector and shared EPT root (VP.WR) before the first
+ * entry, on the CPU that created the vCPU. */
 MUST_CHECK enum status td_vcpu_configure(struct td_vcpu *vcpu, hpa_t pid, uint8_t vector,
 					 hpa_t shared_ept_root);
 

@@ -4,7 +4,6 @@
 #include "core/cpu.h"
 #include "core/hw.h"
 #include "core/log.h"
-#include "core/oncpu.h"
 #include "tdx/global.h"
 #include "tdx/td_private.h"
 
@@ -59,13 +58,6 @@ enum status td_vcpu_create(struct td *td, struct td_vcpu *vcpu, uint64_t rcx)
 
 /* ---- Leaves that must run where the vCPU is associated ---- */
 
-static unsigned home_of(const struct td_vcpu *vcpu)
-{
-	int cpu = atomic_load(&vcpu->assoc_cpu);
-
-	return cpu >= 0 ? (unsigned)cpu : this_cpu();
-}
-
 static enum status vp_result(struct td_vcpu *vcpu, tdx_status_t s, const char *what)
 {
 	if (!tdx_is_error(s)) {
@@ -84,39 +76,21 @@ static enum status write_field(struct td_vcpu *vcpu, uint64_t field, uint64_t va
 	return vp_result(vcpu, tdh_vp_wr(vcpu, field, value, mask), "vCPU field");
 }
 
-struct configure_work {
-	struct td_vcpu *vcpu;
-	hpa_t pid, shared_ept_root;
-	uint8_t vector;
-	enum status result;
-};
-
 /* The descriptor and its vector go first: the module refuses to enable posting without them. */
-static void configure(void *arg)
-{
-	struct configure_work *w = arg;
-	enum status s = write_field(w->vcpu, MD_VP_POSTED_DESCRIPTOR, w->pid.raw, UINT64_MAX);
-
-	if (!s)
-		s = write_field(w->vcpu, MD_VP_NOTIFICATION_VECTOR, w->vector,
-				UINT64_C(0xffff));
-	if (!s)
-		s = write_field(w->vcpu, MD_VP_PIN_CONTROLS, VP_PIN_POSTED_INTERRUPTS,
-				VP_PIN_POSTED_INTERRUPTS);
-	if (!s)
-		s = write_field(w->vcpu, MD_VP_SHARED_EPTP, w->shared_ept_root.raw,
-				VP_SHARED_EPTP_MASK);
-	w->result = s;
-}
-
 enum status td_vcpu_configure(struct td_vcpu *vcpu, hpa_t pid, uint8_t vector,
 			      hpa_t shared_ept_root)
 {
-	struct configure_work work = {
-		.vcpu = vcpu, .pid = pid, .shared_ept_root = shared_ept_root, .vector = vector};
+	enum status s = write_field(vcpu, MD_VP_POSTED_DESCRIPTOR, pid.raw, UINT64_MAX);
 
-	oncpu_run(home_of(vcpu), configure, &work);
-	return work.result;
+	if (!s)
+		s = write_field(vcpu, MD_VP_NOTIFICATION_VECTOR, vector, UINT64_C(0xffff));
+	if (!s)
+		s = write_field(vcpu, MD_VP_PIN_CONTROLS, VP_PIN_POSTED_INTERRUPTS,
+				VP_PIN_POSTED_INTERRUPTS);
+	if (!s)
+		s = write_field(vcpu, MD_VP_SHARED_EPTP, shared_ept_root.raw,
+				VP_SHARED_EPTP_MASK);
+	return s;
 }
 
 tdx_status_t td_vcpu_enter(struct td_vcpu *vcpu, struct seamcall_regs *regs)
@@ -149,7 +123,6 @@ enum status td_vcpu_pend_nmi(struct td_vcpu *vcpu)
 enum status td_vcpu_flush(struct td_vcpu *vcpu)
 {
 	tdx_status_t s = tdh_vp_flush(vcpu);
-
 	enum status st = STATUS_OK;
 
 	if (tdx_code(s) != TDX_VCPU_NOT_ASSOCIATED)

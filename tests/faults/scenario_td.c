@@ -58,11 +58,20 @@ static enum status add_vcpu(struct life *l, unsigned i)
 static enum status add_first(struct life *l) { return add_vcpu(l, 0); }
 static enum status add_second(struct life *l) { return add_vcpu(l, 1); }
 
+static enum status configure_vcpu(struct life *l, unsigned i)
+{
+	unsigned cpu = fake_set_this_cpu(i);
+	enum status s = td_vcpu_configure(&l->vcpus[i], hpa_add(shared, 64 * i), 0xf2, shared);
+
+	(void)fake_set_this_cpu(cpu);
+	return s;
+}
+
 static enum status configure(struct life *l)
 {
-	enum status s = td_vcpu_configure(&l->vcpus[0], shared, 0xf2, shared);
+	enum status s = configure_vcpu(l, 0);
 
-	return s ? s : td_vcpu_configure(&l->vcpus[1], hpa_add(shared, 64), 0xf2, shared);
+	return s ? s : configure_vcpu(l, 1);
 }
 
 static enum status measure_first(struct life *l)
