@@ -108,7 +108,6 @@ static enum status read_fields(bool has_sysinfo)
 
 static void read_cmrs(void)
 {
-	struct hpa_range cmrs[TDX_MAX_CMRS];
 	unsigned count = 0;
 	uint64_t max;
 
@@ -121,12 +120,10 @@ static void read_cmrs(void)
 		if (tdx_is_error(tdh_sys_rd(MD_CMR_BASE + count, &base)) ||
 		    tdx_is_error(tdh_sys_rd(MD_CMR_SIZE + count, &size)) || size == 0)
 			break;
-		cmrs[count] = (struct hpa_range){hpa(base), size};
+		global.cmrs[count] = (struct hpa_range){hpa(base), size};
 	}
-	if (count) {
-		memcpy(global.cmrs, cmrs, sizeof(cmrs));
+	if (count)
 		global.cmr_count = count;
-	}
 }
 
 /* Adds what SYS.RD says to the masks; a module may tell more through either. */

@@ -11,7 +11,6 @@
 static struct spinlock lock = SPINLOCK_INIT;
 /* Protected by lock. */
 static bool in_use[KEYID_MAX];
-static unsigned used;
 
 /* Constant after keyid_init(). */
 static uint16_t first_keyid;
@@ -21,11 +20,8 @@ static unsigned address_shift;
 void keyid_init(uint16_t first, uint16_t count, unsigned shift)
 {
 	memset(in_use, 0, sizeof(in_use));
-	used = 0;
 	first_keyid = first;
-	td_count = count > 0 ? count - 1U : 0;
-	if (td_count > KEYID_MAX)
-		td_count = KEYID_MAX;
+	td_count = count - 1U < KEYID_MAX ? count - 1U : KEYID_MAX;
 	address_shift = shift;
 }
 
@@ -35,10 +31,11 @@ unsigned keyid_count(void) { return td_count; }
 
 unsigned tdx_keyid_free_count(void)
 {
-	unsigned n;
+	unsigned n = 0;
 
 	spin_lock(&lock);
-	n = td_count - used;
+	for (unsigned i = 0; i < td_count; i++)
+		n += !in_use[i];
 	spin_unlock(&lock);
 	return n;
 }
@@ -52,7 +49,6 @@ enum status keyid_alloc(uint16_t *out)
 		if (in_use[i])
 			continue;
 		in_use[i] = true;
-		used++;
 		*out = (uint16_t)(first_keyid + 1U + i);
 		s = STATUS_OK;
 	}
@@ -67,7 +63,6 @@ void keyid_free(uint16_t keyid)
 	spin_lock(&lock);
 	CHECK(keyid > first_keyid && i < td_count && in_use[i]);
 	in_use[i] = false;
-	used--;
 	spin_unlock(&lock);
 }
 

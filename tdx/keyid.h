@@ -10,8 +10,8 @@
 #define KEYID_MAX 2048
 
 /*
- * `count` private KeyIDs from `first`; the first one is the module's (global), the others are
- * for TDs. `shift`: where KeyIDs start in a physical address.
+ * `count` private KeyIDs, 1 at least, from `first`; the first one is the module's (global), the
+ * others are for TDs. `shift`: where KeyIDs start in a physical address.
  */
 void keyid_init(uint16_t first, uint16_t count, unsigned shift);
 
