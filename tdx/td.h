@@ -46,8 +46,8 @@ struct td_vcpu {
 };
 
 /*
- * Pages on their way back. RAM is dealt out in units of 2M GPA: each is one CPU's alone, so
- * that any number of them work without meeting; what is above and beside them comes last.
+ * Pages on their way back, dealt out in units of 2M GPA up to the end of RAM: each is one CPU's
+ * alone, so that any number of them work without meeting; what is above them comes last.
  */
 struct td_reclaim {
 	atomic_flag is_busy; /* one CPU at a time after the last unit */

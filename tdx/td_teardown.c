@@ -6,7 +6,6 @@
 #include "core/hw.h"
 #include "core/log.h"
 #include "core/oncpu.h"
-#include "guest-abi/tdboot.h"
 #include "tdx/keyid.h"
 #include "tdx/td_private.h"
 
@@ -90,22 +89,9 @@ static enum status write_back_and_free(struct td *td)
 
 /* ---- From the KeyID to the pages ---- */
 
-static uint64_t low_units(const struct td *td)
-{
-	return align_up(td->params.ram_low_end.raw, SIZE_2M) / SIZE_2M;
-}
-
 static uint64_t unit_count(const struct td *td)
 {
-	return low_units(td) +
-	       align_up(td->params.ram_high_end.raw - TD_HIGH_RAM_BASE, SIZE_2M) / SIZE_2M;
-}
-
-static gpa_t unit_base(const struct td *td, uint64_t unit)
-{
-	uint64_t low = low_units(td);
-
-	return gpa(unit < low ? unit * SIZE_2M : TD_HIGH_RAM_BASE + (unit - low) * SIZE_2M);
+	return align_up(td->params.ram_high_end.raw, SIZE_2M) / SIZE_2M;
 }
 
 /* Freed or lost: from here on td_reclaim() may be called. */
@@ -312,7 +298,7 @@ static bool reclaim_part(struct td *td, struct sept_slot slot, gpa_t at)
  * meets nobody. */
 static bool reclaim_unit(struct td *td, uint64_t unit)
 {
-	gpa_t at = unit_base(td, unit);
+	gpa_t at = gpa(unit * SIZE_2M);
 	struct sept_slot slot = sept_find(&td->sept, at, LEVEL_2M);
 
 	if (slot.level == LEVEL_2M)
