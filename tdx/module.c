@@ -49,20 +49,12 @@ static PRINTF_LIKE(1, 2) enum status refuse(const char *fmt, ...)
 	return STATUS_UNSUPPORTED;
 }
 
-static enum status refuse_leaf(uint64_t leaf, tdx_status_t s)
-{
-	char text[80];
-
-	tdx_format_status(text, sizeof(text), s);
-	return refuse("%s on cpu%u: %s", tdx_leaf_name(leaf), this_cpu(), text);
-}
-
-/* ---- The same on several CPUs ---- */
+/* ---- What fails on one of several CPUs ---- */
 
 struct each_result {
 	atomic_bool has_failed;
 	unsigned cpu; /* of one that failed */
-	char why[80];
+	char why[80]; /* what else there is to say, if none did */
 };
 
 /* Only the first failure is reported; each CPU's own is in its log line. */
@@ -74,15 +66,21 @@ static void report(struct each_result *r, const char *why)
 	(void)string_copy(r->why, sizeof(r->why), why);
 }
 
-static void report_leaf(struct each_result *r, const char *what, tdx_status_t s)
+static void report_status(struct each_result *r, tdx_status_t s)
 {
 	char text[80];
 
+	tdx_format_status(text, sizeof(text), s);
+	report(r, text);
+}
+
+/* This CPU's last SEAMCALL, if it failed. */
+static void report_leaf(struct each_result *r, const char *what, tdx_status_t s)
+{
 	if (!tdx_is_error(s))
 		return;
 	seamcall_log_last(LOG_ERROR, what);
-	tdx_format_status(text, sizeof(text), s);
-	report(r, text);
+	report_status(r, s);
 }
 
 static enum status refuse_each(const struct each_result *r, const char *what)
@@ -117,14 +115,13 @@ static void free_vmxon_regions(void)
 
 static enum status vmx_on_everywhere(void)
 {
-	struct each_result r = {0};
+	struct each_result r = {.why = "done"};
 
 	for (unsigned i = 0; i < cpu_count; i++)
 		if (frame_alloc(LEVEL_4K, FRAME_HOST, &vmxon_regions[i]))
 			return refuse("no memory for the VMXON region of cpu%u", i);
 	oncpu_each(vmx_on, &r);
-	tdx_check_add("VMXON", !r.has_failed, r.has_failed ? r.why : "done", "on every CPU",
-		      "enable Intel VT-x");
+	tdx_check_add("VMXON", !r.has_failed, r.why, "on every CPU", "enable Intel VT-x");
 	return refuse_each(&r, "VMXON");
 }
 
@@ -134,17 +131,13 @@ static void lp_init(void *arg) { report_leaf(arg, "LP.INIT", tdh_sys_lp_init());
 
 static enum status sys_init(void)
 {
-	tdx_status_t s = tdh_sys_init();
-	struct each_result r = {0};
-	char text[48];
+	struct each_result r = {.why = "TDX_SUCCESS"};
 
-	tdx_format_status(text, sizeof(text), s);
-	tdx_check_add("TDX module (TDH.SYS.INIT)", !tdx_is_error(s), text, "TDX_SUCCESS",
+	report_leaf(&r, "module start", tdh_sys_init());
+	tdx_check_add("TDX module (TDH.SYS.INIT)", !r.has_failed, r.why, "TDX_SUCCESS",
 		      "enable TDX; the firmware must load the module");
-	if (tdx_is_error(s)) {
-		seamcall_log_last(LOG_ERROR, "module start");
-		return refuse_leaf(TDH_SYS_INIT, s);
-	}
+	if (r.has_failed)
+		return refuse_each(&r, tdx_leaf_name(TDH_SYS_INIT));
 	oncpu_each(lp_init, &r);
 	if (r.has_failed)
 		return refuse_each(&r, tdx_leaf_name(TDH_SYS_LP_INIT));
@@ -262,7 +255,7 @@ static void write_back_package(void *arg)
 /* A failed SYS.CONFIG leaves its KeyID reserved: every try uses the same one. */
 static enum status sys_config(void)
 {
-	tdx_status_t s;
+	struct each_result r = {0};
 	uint64_t size;
 	hpa_t infos;
 
@@ -272,14 +265,12 @@ static enum status sys_config(void)
 	}
 	/* The PAMT grows with the memory; this costs less than its lines one by one. */
 	oncpu_each_package(write_back_package, NULL);
-	s = tdh_sys_config(infos, plan.tdmr_count, keyid_global());
+	report_leaf(&r, "TDMR configuration",
+		    tdh_sys_config(infos, plan.tdmr_count, keyid_global()));
 	frame_free(infos, size);
-	if (tdx_is_error(s)) {
-		seamcall_log_last(LOG_ERROR, "TDMR configuration");
+	if (r.has_failed)
 		tdmr_plan_release(&plan_input, &plan);
-		return refuse_leaf(TDH_SYS_CONFIG, s);
-	}
-	return STATUS_OK;
+	return refuse_each(&r, tdx_leaf_name(TDH_SYS_CONFIG));
 }
 
 static void key_config(void *arg) { report_leaf(arg, "global key", tdh_sys_key_config()); }
@@ -295,8 +286,8 @@ static enum status make_ready(void)
 	if (r.has_failed)
 		return refuse_each(&r, tdx_leaf_name(TDH_SYS_KEY_CONFIG));
 	if (tdmr_init_begin(&plan, &why))
-		return refuse_leaf(TDH_SYS_TDMR_INIT, why);
-	return STATUS_OK;
+		report_status(&r, why);
+	return refuse_each(&r, tdx_leaf_name(TDH_SYS_TDMR_INIT));
 }
 
 static enum status bring_up(const struct boot_info *bi)
