@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "mm/frame.h"
-#include "tdx/retry.h"
 #include "tdx/td.h"
 #include "tdx/tdh.h"
 

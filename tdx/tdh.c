@@ -2,7 +2,40 @@
 #include "tdx/tdh.h"
 
 #include "core/hw.h"
-#include "tdx/retry.h"
+
+#define PAUSES_PER_TRY 32
+
+/*
+ * How often a status may come back before the caller gives up. A lock is held for one
+ * leaf's length; entropy refills in microseconds; an interrupted leaf was started over.
+ */
+static unsigned max_tries(tdx_status_t s)
+{
+	switch (tdx_code(s)) {
+	case TDX_OPERAND_BUSY:
+	case TDX_OPERAND_BUSY_HOST_PRIORITY:
+	case TDX_SYS_BUSY:
+		return 200;
+	case TDX_RND_NO_ENTROPY:
+	case TDX_KEY_GENERATION_FAILED:
+	case TDX_INTERRUPTED_RESTARTABLE:
+		return 100;
+	default:
+		return 0;
+	}
+}
+
+bool tdx_is_transient(tdx_status_t s) { return max_tries(s) > 0; }
+
+bool tdx_retry(unsigned *tries, tdx_status_t s)
+{
+	if (*tries >= max_tries(s))
+		return false;
+	++*tries;
+	for (unsigned i = 0; i < PAUSES_PER_TRY; i++)
+		hw_pause();
+	return true;
+}
 
 /* `td`: for whom, or NULL. No leaf takes more than RCX, RDX, R8 and R9, but VP.ENTER. */
 static tdx_status_t call(struct td *td, uint64_t leaf, struct seamcall_regs *regs)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The host leaves of the module, one function each, bearing the leaf's name. They load
- * the registers, call, call again what passes by itself (tdx/retry.h), and hand out what comes
+ * the registers, call, call again what passes by itself, and hand out what comes
  * back; they never interpret. What they call for a TD is counted in td->seamcalls. Private to
  * tdx/.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/addr.h"
@@ -14,6 +15,17 @@
 #include "tdx/seamcall.h"
 #include "tdx/td.h"
 #include "tdx/tdx_abi.h"
+
+/*
+ * Does the status pass by itself, so that the same call may succeed later? The module's locks
+ * are try-locks: BUSY means that another CPU is inside for a moment. Not those that need an
+ * action first: PREVIOUS_TLB_EPOCH_BUSY, VCPU_ASSOCIATED, FLUSHVP_NOT_DONE,
+ * WBCACHE_NOT_COMPLETE, INTERRUPTED_RESUMABLE.
+ */
+bool tdx_is_transient(tdx_status_t s);
+
+/* Shall a leaf that returned it be called again? Waits a little before. Bounded. */
+bool tdx_retry(unsigned *tries, tdx_status_t s);
 
 /* The module as a whole. */
 MUST_CHECK tdx_status_t tdh_sys_init(void);

@@ -10,7 +10,6 @@
 #include "core/log.h"
 #include "core/oncpu.h"
 #include "mm/frame.h"
-#include "tdx/retry.h"
 #include "tdx/seamcall.h"
 #include "tdx/status.h"
 #include "tdx/tdh.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tdx/status.h"
 
-#include "tdx/retry.h"
+#include "tdx/tdh.h"
 #include "tests/fake/fake.h"
 #include "tests/model/tdx_model.h"
 #include "tests/unit/test.h"
