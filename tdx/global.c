@@ -22,33 +22,36 @@ static const struct {
 	const char *name;
 	size_t offset, info_offset, info_size; /* size 0: only SYS.RD has it */
 } fields[] = {
-#define FIELD(id, member, info_offset, info_size)                                              \
+#define FIELD(name, id, member, info_offset, info_size)                                        \
 	{                                                                                      \
-		MD_##id, #id, offsetof(struct tdx_global, member), info_offset, info_size      \
+		id, #name, offsetof(struct tdx_global, member), info_offset, info_size         \
 	}
-#define BOTH(id, member, info)                                                                 \
-	FIELD(id, member, offsetof(struct tdx_sysinfo, info),                                  \
+#define BOTH(name, id, member, info)                                                           \
+	FIELD(name, id, member, offsetof(struct tdx_sysinfo, info),                            \
 	      sizeof(((struct tdx_sysinfo *)NULL)->info))
-#define ONLY_RD(id, member) FIELD(id, member, 0, 0)
-	BOTH(MAJOR_VERSION, major, major_version),
-	BOTH(MINOR_VERSION, minor, minor_version),
-	ONLY_RD(UPDATE_VERSION, update),
-	BOTH(BUILD_DATE, build_date, build_date),
-	ONLY_RD(TDX_FEATURES0, features0),
-	BOTH(MAX_TDMRS, max_tdmrs, max_tdmrs),
-	BOTH(MAX_RESERVED_PER_TDMR, max_reserved, max_reserved_per_tdmr),
-	BOTH(PAMT_4K_ENTRY_SIZE, pamt_entry_size[LEVEL_4K], pamt_entry_size),
-	BOTH(PAMT_2M_ENTRY_SIZE, pamt_entry_size[LEVEL_2M], pamt_entry_size),
-	BOTH(PAMT_1G_ENTRY_SIZE, pamt_entry_size[LEVEL_1G], pamt_entry_size),
-	BOTH(TDCS_BASE_SIZE, tdcs_size, tdcs_base_size),
-	BOTH(TDVPS_BASE_SIZE, tdvps_size, tdvps_base_size),
-	BOTH(ATTRIBUTES_FIXED0, attributes_fixed0, attributes_fixed0),
-	BOTH(ATTRIBUTES_FIXED1, attributes_fixed1, attributes_fixed1),
-	BOTH(XFAM_FIXED0, xfam_fixed0, xfam_fixed0),
-	BOTH(XFAM_FIXED1, xfam_fixed1, xfam_fixed1),
-	ONLY_RD(CONFIG_FLAGS_FIXED0, config_flags_fixed0),
-	ONLY_RD(CONFIG_FLAGS_FIXED1, config_flags_fixed1),
-	BOTH(NUM_CPUID_CONFIG, cpuid_config_count, num_cpuid_config),
+#define ONLY_RD(name, id, member) FIELD(name, id, member, 0, 0)
+	BOTH(MAJOR_VERSION, 0x0800000100000004, major, major_version),
+	BOTH(MINOR_VERSION, 0x0800000100000003, minor, minor_version),
+	ONLY_RD(UPDATE_VERSION, 0x0800000100000005, update),
+	BOTH(BUILD_DATE, 0x8800000200000001, build_date, build_date),
+	ONLY_RD(TDX_FEATURES0, 0x0a00000300000008, features0),
+	BOTH(MAX_TDMRS, 0x9100000100000008, max_tdmrs, max_tdmrs),
+	BOTH(MAX_RESERVED_PER_TDMR, 0x9100000100000009, max_reserved, max_reserved_per_tdmr),
+	BOTH(PAMT_4K_ENTRY_SIZE, 0x9100000100000010, pamt_entry_size[LEVEL_4K],
+	     pamt_entry_size),
+	BOTH(PAMT_2M_ENTRY_SIZE, 0x9100000100000011, pamt_entry_size[LEVEL_2M],
+	     pamt_entry_size),
+	BOTH(PAMT_1G_ENTRY_SIZE, 0x9100000100000012, pamt_entry_size[LEVEL_1G],
+	     pamt_entry_size),
+	BOTH(TDCS_BASE_SIZE, 0x9800000100000100, tdcs_size, tdcs_base_size),
+	BOTH(TDVPS_BASE_SIZE, 0x9800000100000200, tdvps_size, tdvps_base_size),
+	BOTH(ATTRIBUTES_FIXED0, 0x1900000300000000, attributes_fixed0, attributes_fixed0),
+	BOTH(ATTRIBUTES_FIXED1, 0x1900000300000001, attributes_fixed1, attributes_fixed1),
+	BOTH(XFAM_FIXED0, 0x1900000300000002, xfam_fixed0, xfam_fixed0),
+	BOTH(XFAM_FIXED1, 0x1900000300000003, xfam_fixed1, xfam_fixed1),
+	ONLY_RD(CONFIG_FLAGS_FIXED0, 0x9900000300000006, config_flags_fixed0),
+	ONLY_RD(CONFIG_FLAGS_FIXED1, 0x9900000300000007, config_flags_fixed1),
+	BOTH(NUM_CPUID_CONFIG, 0x9900000100000004, cpuid_config_count, num_cpuid_config),
 #undef FIELD
 #undef BOTH
 #undef ONLY_RD

@@ -21,6 +21,8 @@
 #include "tests/unit/plain_td.h"
 #include "tests/unit/test.h"
 
+#define TDX_FEATURES0_FIELD UINT64_C(0x0a00000300000008)
+
 #define RAM        UINT64_C(0x10000000) /* 256 MiB */
 #define RUNNING_AT UINT64_C(0x4000000)
 
@@ -361,7 +363,7 @@ static uint64_t say_features(uint64_t rax, struct seamcall_regs *regs)
 	uint64_t field = regs->rdx;
 	uint64_t status = hosted_seamcall(rax, regs);
 
-	if ((rax & 0xffff) == TDH_SYS_RD && field == MD_TDX_FEATURES0)
+	if ((rax & 0xffff) == TDH_SYS_RD && field == TDX_FEATURES0_FIELD)
 		regs->r8 |= UINT64_C(1) << 24;
 	return status;
 }
