@@ -11,6 +11,7 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/phys.h"
+#include "tdx/tdmr_init.h"
 
 /* What a requested end writes to the exit port; QEMU's exit status is then 33. */
 #define EXIT_CODE_REQUESTED 16
@@ -58,8 +59,8 @@ static void print_machine(struct cmd_session *s)
 		cmd_record_number(s, "cmrs", m->cmr_count);
 		cmd_record_number(s, "tdmrs", m->tdmr_count);
 		cmd_record_number(s, "tdmr_bytes", m->tdmr_bytes);
-		cmd_record_number(s, "tdmr_initialised_bytes", m->tdmr_initialised_bytes);
-		cmd_record_number(s, "tdmr_failed_bytes", m->tdmr_failed_bytes);
+		cmd_record_number(s, "tdmr_initialised_bytes", tdmr_init_done_bytes());
+		cmd_record_number(s, "tdmr_failed_bytes", tdmr_init_failed_bytes());
 		cmd_record_number(s, "pamt_bytes", m->pamt_bytes);
 		cmd_record_number(s, "global_keyid", m->global_keyid);
 		cmd_record_number(s, "keyids", m->keyid_count);

@@ -30,12 +30,7 @@ static struct tdmr_plan plan;
 static struct tdmr_plan_input plan_input;
 static struct hpa_range memory[BOOT_MAX_RANGES];
 
-const struct tdx_module_info *tdx_module_info(void)
-{
-	atomic_store(&info.tdmr_initialised_bytes, tdmr_init_done_bytes());
-	atomic_store(&info.tdmr_failed_bytes, tdmr_init_failed_bytes());
-	return &info;
-}
+const struct tdx_module_info *tdx_module_info(void) { return &info; }
 
 /* Ends bring-up: TDX is refused with this reason, the machine goes on. */
 static PRINTF_LIKE(1, 2) enum status refuse(const char *fmt, ...)

@@ -2,7 +2,6 @@
 /* The TDX module as a whole: detection, bring-up, what it is. */
 #pragma once
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,8 +27,7 @@ struct tdx_module_info {
 	uint64_t features0;
 	uint32_t cmr_count, tdmr_count;
 	uint64_t pamt_bytes;
-	uint64_t tdmr_bytes; /* of which so far: */
-	atomic_uint_least64_t tdmr_initialised_bytes, tdmr_failed_bytes;
+	uint64_t tdmr_bytes; /* how far they are: tdx/tdmr_init.h */
 	uint16_t global_keyid;
 	uint16_t keyid_count;     /* private KeyIDs usable for TDs */
 	uint64_t ready_seamcalls; /* SEAMCALLs from entry to ready */

@@ -163,8 +163,8 @@ TEST(tdx_tdmr_init_reports_a_tdmr_that_fails_and_does_not_use_it)
 	hosted_inject(TDH_SYS_TDMR_INIT, 1, 1, (uint64_t)TDX_OPERAND_INVALID << 32);
 	finish();
 	EXPECT_EQ(hosted_inject_count(), 1);
-	EXPECT_EQ(tdx_module_info()->tdmr_failed_bytes, SIZE_1G);
-	EXPECT_EQ(tdx_module_info()->tdmr_initialised_bytes, 7 * SIZE_1G);
+	EXPECT_EQ(tdmr_init_failed_bytes(), SIZE_1G);
+	EXPECT_EQ(tdmr_init_done_bytes(), 7 * SIZE_1G);
 	EXPECT_TRUE(free_bytes() < 7 * SIZE_1G);
 	EXPECT_EQ(tdmr_init_pending_bytes(), 0);
 	EXPECT_EQ(frame_total(), total);
@@ -180,7 +180,7 @@ TEST(tdx_tdmr_init_takes_another_tdmr_when_the_first_fails)
 	EXPECT_EQ(tdx_module_init(hosted_boot_info()), STATUS_OK);
 	EXPECT_EQ(inits(), CALLS_PER_GIB + 1);
 	EXPECT_TRUE(free_bytes() > 0);
-	EXPECT_EQ(tdx_module_info()->tdmr_failed_bytes, SIZE_1G);
+	EXPECT_EQ(tdmr_init_failed_bytes(), SIZE_1G);
 }
 
 TEST(tdx_tdmr_init_survives_busy_and_gives_up_when_it_stays)
@@ -194,8 +194,8 @@ TEST(tdx_tdmr_init_survives_busy_and_gives_up_when_it_stays)
 	start(4);
 	hosted_inject(TDH_SYS_TDMR_INIT, 1, UINT32_MAX, (uint64_t)TDX_OPERAND_BUSY << 32);
 	finish();
-	EXPECT_EQ(tdx_module_info()->tdmr_failed_bytes, 3 * SIZE_1G);
-	EXPECT_EQ(tdx_module_info()->tdmr_initialised_bytes, SIZE_1G);
+	EXPECT_EQ(tdmr_init_failed_bytes(), 3 * SIZE_1G);
+	EXPECT_EQ(tdmr_init_done_bytes(), SIZE_1G);
 }
 
 TEST(tdx_tdmr_init_ends_with_the_module)

@@ -122,7 +122,7 @@ TEST(vm_create_has_the_memory_initialised_that_the_td_takes_and_no_more)
 	EXPECT_EQ(vm_create(&c, &why), STATUS_OK);
 	EXPECT_STR_EQ(why.text, "");
 	EXPECT_EQ(hosted_calls(TDH_SYS_TDMR_INIT), 512);
-	EXPECT_TRUE(tdx_module_info()->tdmr_initialised_bytes < tdx_module_info()->tdmr_bytes);
+	EXPECT_TRUE(tdmr_init_done_bytes() < tdx_module_info()->tdmr_bytes);
 	EXPECT_EQ(frame_total(), total);
 	EXPECT_EQ(vm_destroy("large", &why), STATUS_OK);
 	while (tdmr_init_one_more()) /* pages come back while others become usable */
