@@ -10,21 +10,13 @@
 
 const char *td_small_reason_text(enum td_small_reason reason)
 {
-	switch (reason) {
-	case TD_SMALL_MEASURED:
-		return "measured";
-	case TD_SMALL_SHARED:
-		return "partly shared";
-	case TD_SMALL_CHANGING:
-		return "changing";
-	case TD_SMALL_ABSENT:
-		return "partly absent";
-	case TD_SMALL_SPLIT:
-		return "split at 4K";
-	case TD_SMALL_FRAMES:
-		return "frames of several 2M";
-	}
-	return "?";
+	static const char *const texts[] = {
+		[TD_SMALL_MEASURED] = "measured", [TD_SMALL_SHARED] = "partly shared",
+		[TD_SMALL_CHANGING] = "changing", [TD_SMALL_ABSENT] = "partly absent",
+		[TD_SMALL_SPLIT] = "split at 4K", [TD_SMALL_FRAMES] = "frames of several 2M",
+	};
+
+	return texts[reason];
 }
 
 /* ---- Secure EPT ---- */
