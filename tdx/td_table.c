@@ -9,14 +9,14 @@
 static enum status check_accepted(struct td *td, struct sept_slot slot, unsigned last_pending)
 {
 	enum page_level small = slot.level - 1;
-	struct sept_details details;
+	struct seamcall_regs out;
 
 	if (last_pending == SEPT_ENTRIES)
 		return STATUS_OK;
 	if (tdx_is_error(tdh_mem_sept_rd(
-		    td, gpa_add(slot.base, last_pending * level_size(small)), small, &details)))
+		    td, gpa_add(slot.base, last_pending * level_size(small)), small, &out)))
 		return STATUS_BUSY;
-	return sept_rdx_state(details.level_state) == SEPT_MAPPED ? STATUS_OK : STATUS_BUSY;
+	return sept_rdx_state(out.rdx) == SEPT_MAPPED ? STATUS_OK : STATUS_BUSY;
 }
 
 static enum status check_whole(struct td *td, struct sept_slot slot)

@@ -241,13 +241,10 @@ tdx_status_t tdh_mem_sept_remove(struct td *td, gpa_t at, enum page_level level)
 }
 
 tdx_status_t tdh_mem_sept_rd(struct td *td, gpa_t at, enum page_level level,
-			     struct sept_details *out)
+			     struct seamcall_regs *out)
 {
-	struct seamcall_regs regs = {.rcx = gpa_and_level(at, level), .rdx = td->tdr.pa.raw};
-	tdx_status_t s = call(td, TDH_MEM_SEPT_RD, &regs);
-
-	*out = (struct sept_details){.entry = regs.rcx, .level_state = regs.rdx};
-	return s;
+	*out = (struct seamcall_regs){.rcx = gpa_and_level(at, level), .rdx = td->tdr.pa.raw};
+	return call(td, TDH_MEM_SEPT_RD, out);
 }
 
 tdx_status_t tdh_mem_page_add(struct td *td, gpa_t at, hpa_t page, hpa_t source)

@@ -65,15 +65,12 @@ MUST_CHECK tdx_status_t tdh_vp_flush(struct td_vcpu *vcpu);
 tdx_status_t tdh_vp_enter(struct td_vcpu *vcpu, struct seamcall_regs *regs);
 
 /* A TD's private memory. DEMOTE and PROMOTE run with interrupts off. */
-struct sept_details {
-	uint64_t entry;       /* RCX: architectural entry */
-	uint64_t level_state; /* RDX */
-};
 MUST_CHECK tdx_status_t tdh_mem_sept_add(struct td *td, gpa_t at, enum page_level level,
 					 hpa_t page);
 MUST_CHECK tdx_status_t tdh_mem_sept_remove(struct td *td, gpa_t at, enum page_level level);
+/* Out: the architectural entry in RCX, its level and state in RDX (sept_rdx_state()). */
 MUST_CHECK tdx_status_t tdh_mem_sept_rd(struct td *td, gpa_t at, enum page_level level,
-					struct sept_details *out);
+					struct seamcall_regs *out);
 MUST_CHECK tdx_status_t tdh_mem_page_add(struct td *td, gpa_t at, hpa_t page, hpa_t source);
 MUST_CHECK tdx_status_t tdh_mem_page_aug(struct td *td, gpa_t at, enum page_level level,
 					 hpa_t page);

@@ -53,22 +53,21 @@ static void check_below(struct td *td, struct sept_node *node, enum page_level l
 		struct sept_slot slot = {.node = node, .index = i, .level = level};
 		gpa_t at = gpa_add(base, i * level_size(level));
 		mirror_entry_t e = sept_read(slot);
-		struct sept_details out;
+		struct seamcall_regs out;
 		tdx_status_t s;
 
 		if (at.raw >= UINT64_C(1) << 47)
 			return;
 		s = tdh_mem_sept_rd(td, at, level, &out);
-		if (tdx_is_error(s) || (out.level_state & 7) != level ||
-		    !state_agrees(e, sept_rdx_state(out.level_state)))
+		if (tdx_is_error(s) || (out.rdx & 7) != level ||
+		    !state_agrees(e, sept_rdx_state(out.rdx)))
 			test_fail(__FILE__, __LINE__,
 				  "gpa %#llx level %u: mirror %s, module %#llx (status %#llx)",
 				  (unsigned long long)at.raw, level,
 				  mirror_state_name(mirror_state_of(e)),
-				  (unsigned long long)out.level_state,
-				  (unsigned long long)s.raw);
+				  (unsigned long long)out.rdx, (unsigned long long)s.raw);
 		if (mirror_state_of(e) != MIRROR_FREE)
-			check_frame(at, level, e, out.entry);
+			check_frame(at, level, e, out.rcx);
 		if (level > LEVEL_4K && mirror_is_open_table(e))
 			check_below(td, sept_child(slot), level - 1, at);
 	}
