@@ -158,6 +158,15 @@ static enum status create_vcpu(struct vm *vm, unsigned i)
 				 VECTOR_POSTED_NOTIFY, vm->shared.ept.root);
 }
 
+static enum status create_vcpus(struct vm *vm)
+{
+	enum status s = STATUS_OK;
+
+	for (unsigned i = 0; i < vm->config.vcpus && s == STATUS_OK; i++)
+		s = create_vcpu(vm, i);
+	return s;
+}
+
 static enum status init_clock(struct vm *vm)
 {
 	if (vm->td.tsc_multiplier == 0)
@@ -177,6 +186,8 @@ static enum status populate(struct vm *vm)
 	return s;
 }
 
+static enum status finalize(struct vm *vm) { return td_finalize(&vm->td); }
+
 static enum status failed(const struct vm *vm, const char *what, enum status s,
 			  struct vm_error *why)
 {
@@ -184,29 +195,26 @@ static enum status failed(const struct vm *vm, const char *what, enum status s,
 }
 
 /* From MNG.INIT to FINALIZE; the caller tears down what a failure leaves. */
-static enum status build(struct vm *vm, const struct launch *l, struct vm_error *why)
+static enum status build(struct vm *vm, struct vm_error *why)
 {
-	enum status s = init_clock(vm);
+	static const struct {
+		const char *what;
+		enum status (*run)(struct vm *vm);
+	} steps[] = {
+		{"reading the virtual TSC", init_clock},
+		{"shared memory", init_shared},
+		{"creating a vCPU", create_vcpus},
+		{"loading kernel and initrd", launch_load},
+		{"backing its memory", populate},
+		{"finalizing", finalize},
+	};
 
-	if (s != STATUS_OK)
-		return failed(vm, "reading the virtual TSC", s, why);
-	s = init_shared(vm);
-	if (s != STATUS_OK)
-		return failed(vm, "shared memory", s, why);
-	for (unsigned i = 0; i < vm->config.vcpus; i++) {
-		s = create_vcpu(vm, i);
+	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		enum status s = steps[i].run(vm);
+
 		if (s != STATUS_OK)
-			return failed(vm, "creating a vCPU", s, why);
+			return failed(vm, steps[i].what, s, why);
 	}
-	s = launch_load(vm, l, why);
-	if (s != STATUS_OK)
-		return s;
-	s = populate(vm);
-	if (s != STATUS_OK)
-		return failed(vm, "backing its memory", s, why);
-	s = td_finalize(&vm->td);
-	if (s != STATUS_OK)
-		return failed(vm, "finalizing", s, why);
 	promote_init(vm);
 	vm->has_mrtd = td_read_mrtd(&vm->td, vm->mrtd) == STATUS_OK;
 	return STATUS_OK;
@@ -226,8 +234,7 @@ static struct vm *new_vm(const struct td_config *config)
 	return vm;
 }
 
-static enum status create(const struct td_config *config, const struct launch *l,
-			  struct vm_error *why)
+static enum status create(const struct td_config *config, struct vm_error *why)
 {
 	uint64_t seamcalls = tdx_seamcall_count();
 	struct td_params params = params_of(config);
@@ -244,7 +251,7 @@ static enum status create(const struct td_config *config, const struct launch *l
 		return s;
 	}
 	registry_add(vm);
-	s = build(vm, l, why);
+	s = build(vm, why);
 	if (s != STATUS_OK) {
 		vm->state = VM_DYING;
 		(void)!teardown_begin(vm);
@@ -258,12 +265,11 @@ static enum status create(const struct td_config *config, const struct launch *l
 
 enum status vm_create(const struct td_config *config, struct vm_error *why)
 {
-	struct launch l;
 	enum status s = check_limits(config, why);
 
 	if (s == STATUS_OK)
 		s = check_resources(config, why);
 	if (s == STATUS_OK)
-		s = launch_find(config, &l, why);
-	return s == STATUS_OK ? create(config, &l, why) : s;
+		s = launch_check(config, why);
+	return s == STATUS_OK ? create(config, why) : s;
 }

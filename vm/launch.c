@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#define LOG_TAG "vm"
 #include "vm/launch.h"
 
 #include <stddef.h>
@@ -8,7 +7,6 @@
 #include "guest-abi/linux_boot.h"
 #include "guest-abi/tdboot.h"
 #include "mm/frame.h"
-#include "mm/heap.h"
 #include "mm/phys.h"
 #include "sha384/sha384.h"
 #include "tdx/measure.h"
@@ -98,130 +96,89 @@ static const struct boot_module *find(const struct td_config *c, const char *wha
 	return m;
 }
 
-enum status launch_find(const struct td_config *config, struct launch *l, struct vm_error *why)
+enum status launch_check(const struct td_config *config, struct vm_error *why)
 {
-	*l = (struct launch){0};
-	if (config->kernel[0] == '\0')
-		return explain(why, STATUS_BAD_ARG,
-			       "redoubt.cfg:%u: %s: expected 'kernel = FILE'", config->line,
-			       config->name);
-	l->kernel = find(config, "kernel", config->kernel, why);
-	if (l->kernel == NULL)
+	const struct boot_module *kernel = find(config, "kernel", config->kernel, why);
+
+	if (kernel == NULL)
 		return STATUS_NOT_FOUND;
-	if (config->initrd[0] != '\0') {
-		l->initrd = find(config, "initrd", config->initrd, why);
-		if (l->initrd == NULL)
-			return STATUS_NOT_FOUND;
-	}
-	return check_kernel(config, l->kernel, why);
+	if (config->initrd[0] != '\0' && find(config, "initrd", config->initrd, why) == NULL)
+		return STATUS_NOT_FOUND;
+	return check_kernel(config, kernel, why);
 }
 
 /* ---- Into the TD ---- */
 
-/* The command line gets a page of its own, as it is no file. */
-static enum status make_cmdline(struct vm *vm)
+/* Binds the boot module `name`, if the TD has one; returns where it is. */
+static hpa_t bind_module(struct launch_file *f, const char *name)
 {
-	size_t length = strlen(vm->config.cmdline);
+	const struct boot_module *m = boot_module_find(boot, name);
+	const uint8_t *digest = NULL;
+
+	if (m == NULL)
+		return hpa(0);
+	while (digest == NULL)
+		digest = vm_file_digest(m);
+	f->length = m->size;
+	memcpy(f->sha384, digest, sizeof(f->sha384));
+	return m->base;
+}
+
+/* The command line gets a page of its own, as it is no file. */
+static enum status bind_cmdline(struct launch_file *f, struct vm *vm)
+{
 	enum status s = frame_alloc(LEVEL_4K, FRAME_HOST, &vm->cmdline);
 
 	STATIC_ASSERT(TD_CMDLINE_MAX <= PAGE_SIZE, "a command line fits one page");
 	if (s != STATUS_OK)
 		return s;
 	memset(phys_ptr(vm->cmdline), 0, PAGE_SIZE);
-	memcpy(phys_ptr(vm->cmdline), vm->config.cmdline, length);
+	f->length = strlen(vm->config.cmdline);
+	memcpy(phys_ptr(vm->cmdline), vm->config.cmdline, f->length);
+	sha384(vm->config.cmdline, f->length, f->sha384);
 	return STATUS_OK;
 }
 
-static void bind_module(struct launch_file *f, const struct boot_module *m)
-{
-	const uint8_t *digest = NULL;
-
-	if (m == NULL)
-		return;
-	while (digest == NULL)
-		digest = vm_file_digest(m);
-	f->length = m->size;
-	memcpy(f->sha384, digest, sizeof(f->sha384));
-}
-
-static void build_params(const struct vm *vm, const struct launch *l,
-			 struct tdboot_params *params)
+/* Maps the files where the parameter page, which is made here, says. */
+static enum status map_files(struct vm *vm, struct tdboot_params *params)
 {
 	struct launch_file files[TDBOOT_FILE_COUNT] = {0};
-	size_t cmdline = strlen(vm->config.cmdline);
+	hpa_t from[TDBOOT_FILE_COUNT];
+	enum status s = bind_cmdline(&files[TDBOOT_CMDLINE], vm);
 
-	bind_module(&files[TDBOOT_KERNEL], l->kernel);
-	bind_module(&files[TDBOOT_INITRD], l->initrd);
-	if (cmdline > 0) {
-		files[TDBOOT_CMDLINE].length = cmdline;
-		sha384(vm->config.cmdline, cmdline, files[TDBOOT_CMDLINE].sha384);
-	}
+	from[TDBOOT_CMDLINE] = vm->cmdline;
+	from[TDBOOT_KERNEL] = bind_module(&files[TDBOOT_KERNEL], vm->config.kernel);
+	from[TDBOOT_INITRD] = bind_module(&files[TDBOOT_INITRD], vm->config.initrd);
 	launch_params_build(params, vm->config.vcpus, vm->config.memory, files);
-}
-
-static enum status map_files(struct vm *vm, const struct launch *l,
-			     const struct tdboot_params *params)
-{
-	const hpa_t from[TDBOOT_FILE_COUNT] = {
-		[TDBOOT_KERNEL] = l->kernel->base,
-		[TDBOOT_INITRD] = l->initrd != NULL ? l->initrd->base : hpa(0),
-		[TDBOOT_CMDLINE] = vm->cmdline,
-	};
-	enum status s = STATUS_OK;
-
-	for (unsigned i = 0; i < TDBOOT_FILE_COUNT && s == STATUS_OK; i++) {
-		const struct tdboot_file *f = &params->file[i];
-
-		s = shared_mem_map_file(&vm->shared, gpa(f->gpa), from[i],
-					align_up(f->length, PAGE_SIZE));
-	}
+	for (unsigned i = 0; i < TDBOOT_FILE_COUNT && s == STATUS_OK; i++)
+		s = shared_mem_map_file(&vm->shared, gpa(params->file[i].gpa), from[i],
+					align_up(files[i].length, PAGE_SIZE));
 	return s;
 }
 
 /* TDH.MEM.PAGE.ADD copies from the direct map; the image lies in the kernel's own mapping. */
-static enum status add_measured(struct vm *vm, const struct tdboot_params *params, void *bounce)
+static enum status add_measured(struct vm *vm, const struct tdboot_params *params)
 {
-	for (unsigned i = 0; i < LAUNCH_PAGE_COUNT; i++) {
-		const void *content;
-		gpa_t at = launch_page(params, tdboot_image_start, i, &content);
-		enum status s;
-
-		memcpy(bounce, content, PAGE_SIZE);
-		s = td_add_measured_page(&vm->td, at, bounce);
-		if (s != STATUS_OK)
-			return s;
-	}
-	return STATUS_OK;
-}
-
-static enum status load(struct vm *vm, const struct launch *l, struct tdboot_params *params,
-			void *bounce)
-{
-	enum status s = make_cmdline(vm);
+	hpa_t bounce;
+	enum status s = frame_alloc(LEVEL_4K, FRAME_HOST, &bounce);
 
 	if (s != STATUS_OK)
 		return s;
-	build_params(vm, l, params);
-	s = map_files(vm, l, params);
-	return s == STATUS_OK ? add_measured(vm, params, bounce) : s;
+	for (unsigned i = 0; i < LAUNCH_PAGE_COUNT && s == STATUS_OK; i++) {
+		const void *content;
+		gpa_t at = launch_page(params, tdboot_image_start, i, &content);
+
+		memcpy(phys_ptr(bounce), content, PAGE_SIZE);
+		s = td_add_measured_page(&vm->td, at, phys_ptr(bounce));
+	}
+	frame_free(bounce, PAGE_SIZE);
+	return s;
 }
 
-enum status launch_load(struct vm *vm, const struct launch *l, struct vm_error *why)
+enum status launch_load(struct vm *vm)
 {
-	struct tdboot_params *params = heap_alloc(sizeof(*params));
-	hpa_t bounce;
-	enum status s;
+	static struct tdboot_params params; /* a page is large for a stack */
+	enum status s = map_files(vm, &params);
 
-	if (params == NULL)
-		return explain(why, STATUS_NO_MEMORY, "%s: no memory", vm->config.name);
-	s = frame_alloc(LEVEL_4K, FRAME_HOST, &bounce);
-	if (s == STATUS_OK) {
-		s = load(vm, l, params, phys_ptr(bounce));
-		frame_free(bounce, PAGE_SIZE);
-	}
-	heap_free(params, sizeof(*params));
-	if (s != STATUS_OK)
-		return explain(why, s, "%s: loading kernel and initrd: %s", vm->config.name,
-			       status_name(s));
-	return STATUS_OK;
+	return s == STATUS_OK ? add_measured(vm, &params) : s;
 }

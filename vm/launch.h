@@ -7,14 +7,9 @@
 /* Remembers where the boot modules are. */
 void launch_init(const struct boot_info *bi);
 
-struct launch {
-	const struct boot_module *kernel;
-	const struct boot_module *initrd; /* NULL = none */
-};
+/* Are the files here and whole? If not, one line in *why: which file, what was expected. */
+MUST_CHECK enum status launch_check(const struct td_config *config, struct vm_error *why);
 
-/* Finds and checks the files. On failure one line in *why: which file, what was expected. */
-MUST_CHECK enum status launch_find(const struct td_config *config, struct launch *l,
-				   struct vm_error *why);
-
-/* Maps the files, adds and extends the measured pages. The TD owns vm->cmdline afterwards. */
-MUST_CHECK enum status launch_load(struct vm *vm, const struct launch *l, struct vm_error *why);
+/* After launch_check(): maps the files, adds and extends the measured pages. The TD owns
+ * vm->cmdline afterwards. One call at a time. */
+MUST_CHECK enum status launch_load(struct vm *vm);
