@@ -11,21 +11,6 @@
 #define WAIT_FIRST_US UINT64_C(100000)
 #define WAIT_LAST_US  UINT64_C(60000000)
 
-#define IN_WORK UINT64_MAX
-
-static void set_due(struct promote *p)
-{
-	uint64_t due = 0;
-
-	for (unsigned i = 0; i < PROMOTE_CANDIDATES; i++) {
-		uint64_t d = p->candidate[i].due;
-
-		if (d != 0 && d != IN_WORK && (due == 0 || d < due))
-			due = d;
-	}
-	atomic_store(&p->due, due);
-}
-
 /* The region's own entry, or a free one for it, or NULL. */
 static struct promote_candidate *find(struct promote *p, uint64_t region, enum page_level level)
 {
@@ -42,16 +27,19 @@ static struct promote_candidate *find(struct promote *p, uint64_t region, enum p
 	return unused;
 }
 
+static struct promote_candidate candidate(uint64_t region, enum page_level level, uint64_t wait)
+{
+	return (struct promote_candidate){region, level, hw_rdtsc() + wait, wait};
+}
+
 static void note(struct promote *p, uint64_t region, enum page_level level)
 {
 	struct promote_candidate *c;
-	uint64_t wait = timer_us_to_tsc(WAIT_FIRST_US);
 
 	spin_lock(&p->lock);
 	c = find(p, region, level);
 	if (c != NULL)
-		*c = (struct promote_candidate){region, level, hw_rdtsc() + wait, wait};
-	set_due(p);
+		*c = candidate(region, level, timer_us_to_tsc(WAIT_FIRST_US));
 	spin_unlock(&p->lock);
 }
 
@@ -65,14 +53,11 @@ void promote_note(struct vm *vm, uint64_t at)
 
 void promote_init(struct vm *vm)
 {
-	struct promote *p = &vm->promote;
-	uint64_t wait = timer_us_to_tsc(WAIT_FIRST_US);
-
-	p->candidate[0] = (struct promote_candidate){0, LEVEL_1G, hw_rdtsc() + wait, wait};
-	set_due(p);
+	vm->promote.candidate[0] = candidate(0, LEVEL_1G, timer_us_to_tsc(WAIT_FIRST_US));
 }
 
-static struct promote_candidate *take(struct promote *p, struct promote_candidate *copy)
+/* Takes one that is due out of the list; NULL if none is. */
+static const struct promote_candidate *take(struct promote *p, struct promote_candidate *copy)
 {
 	uint64_t now = hw_rdtsc();
 	struct promote_candidate *c = NULL;
@@ -84,56 +69,53 @@ static struct promote_candidate *take(struct promote *p, struct promote_candidat
 	}
 	if (c != NULL) {
 		*copy = *c;
-		c->due = IN_WORK;
-		set_due(p);
+		c->due = 0;
 	}
 	spin_unlock(&p->lock);
 	return c;
 }
 
-/* The next GiB of RAM, or the end of them. */
-static void go_on(const struct vm *vm, struct promote_candidate *c)
+/* The next GiB of RAM after `region`, or the end of them: due 0. */
+static struct promote_candidate next_gib(const struct vm *vm, uint64_t region)
 {
-	c->region += SIZE_1G;
-	if (c->region >= vm->td.params.ram_low_end.raw && c->region < TD_HIGH_RAM_BASE)
-		c->region = TD_HIGH_RAM_BASE;
-	c->wait = timer_us_to_tsc(WAIT_FIRST_US);
-	c->due = c->region < vm->td.params.ram_high_end.raw ? hw_rdtsc() : 0;
+	region += SIZE_1G;
+	if (region >= vm->td.params.ram_low_end.raw && region < TD_HIGH_RAM_BASE)
+		region = TD_HIGH_RAM_BASE;
+	if (region >= vm->td.params.ram_high_end.raw)
+		return (struct promote_candidate){.due = 0};
+	return (struct promote_candidate){region, LEVEL_1G, hw_rdtsc(),
+					  timer_us_to_tsc(WAIT_FIRST_US)};
 }
 
-/* Not yet: later. Else it is over with, unless it was noted again meanwhile. */
-static void put(struct vm *vm, struct promote_candidate *c, enum status s)
+/* Not yet: later, unless it was noted again meanwhile. Else it is over with. */
+static void put(struct vm *vm, const struct promote_candidate *done, bool is_first,
+		enum status s)
 {
 	struct promote *p = &vm->promote;
+	struct promote_candidate *c;
 
 	spin_lock(&p->lock);
-	if (c->due == IN_WORK && s == STATUS_BUSY && c->wait < timer_us_to_tsc(WAIT_LAST_US)) {
-		c->wait *= 2;
-		c->due = hw_rdtsc() + c->wait;
-	} else if (c == &p->candidate[0]) {
-		go_on(vm, c);
-	} else if (c->due == IN_WORK) {
-		c->due = 0;
+	c = is_first ? &p->candidate[0] : find(p, done->region, done->level);
+	if (s == STATUS_BUSY && done->wait < timer_us_to_tsc(WAIT_LAST_US)) {
+		if (c != NULL && c->due == 0)
+			*c = candidate(done->region, done->level, 2 * done->wait);
+	} else if (is_first) {
+		*c = next_gib(vm, done->region);
 	}
-	set_due(p);
 	spin_unlock(&p->lock);
 }
 
 bool promote_work(struct vm *vm)
 {
 	struct promote *p = &vm->promote;
-	uint64_t due = atomic_load(&p->due);
 	struct promote_candidate copy;
-	struct promote_candidate *c;
+	const struct promote_candidate *taken = take(p, &copy);
 	enum status s;
 
-	if (due == 0 || hw_rdtsc() < due)
-		return false;
-	c = take(p, &copy);
-	if (c == NULL)
+	if (taken == NULL)
 		return false;
 	s = convert_promote(vm, copy.region, copy.level);
-	put(vm, c, s);
+	put(vm, &copy, taken == &p->candidate[0], s);
 	if (s == STATUS_OK && copy.level == LEVEL_2M)
 		note(p, align_down(copy.region, SIZE_1G), LEVEL_1G);
 	return true;

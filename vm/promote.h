@@ -15,7 +15,6 @@
  */
 #pragma once
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,12 +28,11 @@ struct vm;
 struct promote_candidate {
 	uint64_t region;
 	enum page_level level; /* to be promoted to */
-	uint64_t due;          /* host TSC; 0 = no candidate, UINT64_MAX = somebody is at it */
+	uint64_t due;          /* host TSC; 0 = no candidate, or somebody is at it */
 	uint64_t wait;
 };
 
 struct promote {
-	atomic_uint_least64_t due; /* the earliest of all; 0 = none */
 	struct spinlock lock;
 	/* Protected by lock. The first goes through the GiBs of RAM. */
 	struct promote_candidate candidate[PROMOTE_CANDIDATES];
