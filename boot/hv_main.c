@@ -64,13 +64,11 @@ static const void *map_acpi(hpa_t at, uint64_t size)
 	return paging_map_direct(at, size) == STATUS_OK ? phys_ptr(at) : NULL;
 }
 
-/* Without a MADT there is still this CPU and its LAPIC, at the architectural address. */
+/* Without a MADT there is still this CPU and its LAPIC. */
 static void read_acpi(hpa_t rsdp)
 {
 	if (acpi_parse(rsdp, map_acpi, &acpi) != STATUS_OK)
 		log_error("no usable ACPI tables: one CPU, no I/O APIC");
-	if (acpi.lapic_base.raw == 0)
-		acpi.lapic_base = hpa(0xfee00000);
 	power_init(&acpi);
 }
 
@@ -87,7 +85,7 @@ static uint32_t highest_apic_id(void)
 
 static void start_interrupts(void)
 {
-	enum status s = lapic_init(acpi.lapic_base, highest_apic_id());
+	enum status s = lapic_init(highest_apic_id());
 
 	if (s != STATUS_OK)
 		panic("local APIC: %s", status_name(s));

@@ -14,13 +14,11 @@
 #define MCFG_ENTRIES   44U
 #define MCFG_ENTRY     16U
 #define FADT_RESET_SUP (UINT32_C(1) << 10)
-#define FADT_TMR_32BIT (UINT32_C(1) << 8)
 
 enum madt_type {
 	MADT_LAPIC = 0,
 	MADT_IOAPIC = 1,
 	MADT_OVERRIDE = 2,
-	MADT_LAPIC_ADDRESS = 5,
 	MADT_X2APIC = 9,
 };
 
@@ -142,10 +140,6 @@ static void parse_madt_entry(struct acpi_info *info, uint8_t type, struct view e
 	case MADT_OVERRIDE:
 		add_override(info, e);
 		break;
-	case MADT_LAPIC_ADDRESS:
-		if (e.size >= 12)
-			info->lapic_base = hpa(field64(e, 4));
-		break;
 	default: /* The set of types is open. */
 		break;
 	}
@@ -155,7 +149,6 @@ static void parse_madt(struct view t, struct acpi_info *info)
 {
 	size_t at = MADT_ENTRIES;
 
-	info->lapic_base = hpa(field32(t, 36));
 	while (at + 2 <= t.size) {
 		size_t length = t.at[at + 1];
 
@@ -262,7 +255,6 @@ static void parse_fadt(struct view t, acpi_map_fn map, struct acpi_info *info)
 	info->pm1a_control = port(t, 64);
 	info->pm1b_control = port(t, 68);
 	info->pm_timer = field8(t, 91) == 4 ? port(t, 76) : 0;
-	info->has_32bit_pm_timer = (field32(t, 112) & FADT_TMR_32BIT) != 0;
 	parse_reset(t, info);
 	if (dsdt != 0 && open_table(hpa(dsdt), map, &table) && has_signature(table, "DSDT"))
 		parse_dsdt(table, info);

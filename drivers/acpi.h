@@ -41,7 +41,6 @@ struct acpi_info {
 	uint32_t apic_id[MAX_CPUS]; /* enabled processors in the table's order, each once */
 	unsigned cpu_count;
 	unsigned cpu_excess; /* enabled ones that did not fit */
-	hpa_t lapic_base;
 
 	struct acpi_ioapic ioapic[ACPI_MAX_IOAPICS];
 	unsigned ioapic_count;
@@ -52,9 +51,8 @@ struct acpi_info {
 
 	uint16_t pm1a_control, pm1b_control; /* ports; 0 = none */
 	uint16_t pm_timer;                   /* port; 0 = none */
-	bool has_32bit_pm_timer;
-	uint16_t smi_command; /* port; 0 = none */
-	uint8_t acpi_enable;  /* value for it */
+	uint16_t smi_command;                /* port; 0 = none */
+	uint8_t acpi_enable;                 /* value for it */
 
 	bool has_reset;
 	bool reset_is_memory; /* else an I/O port */

@@ -5,14 +5,14 @@
 
 #include <stdint.h>
 
-#include "core/addr.h"
+#include "core/compiler.h"
 #include "core/status.h"
 
 /*
  * Chooses the mode, once, on the BSP: x2APIC if it is on already, if the CPU has it, or if
  * an APIC ID needs it. STATUS_UNSUPPORTED if an APIC ID needs x2APIC and the CPU lacks it.
  */
-MUST_CHECK enum status lapic_init(hpa_t base, uint32_t highest_apic_id);
+MUST_CHECK enum status lapic_init(uint32_t highest_apic_id);
 
 /* Enables this CPU's LAPIC with everything local masked. */
 void lapic_init_this_cpu(void);

@@ -62,8 +62,10 @@ static void reg_write(uint32_t reg, uint32_t value)
 		xapic[reg / 4] = value;
 }
 
-enum status lapic_init(hpa_t base, uint32_t highest_apic_id)
+enum status lapic_init(uint32_t highest_apic_id)
 {
+	hpa_t base = hpa(align_down(hw_rdmsr(MSR_APIC_BASE), PAGE_SIZE));
+
 	if ((hw_cpuid(1, 0).ecx & UINT32_C(1) << 21) != 0) {
 		log_info("x2APIC mode");
 		return STATUS_OK;

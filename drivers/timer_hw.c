@@ -13,6 +13,7 @@
 #include "drivers/lapic.h"
 
 #define PM_TIMER_HZ       3579545U
+#define PM_TIMER_MASK     0xffffffU /* some have 32 bits, all have 24, which last for 4 s */
 #define CALIBRATE_MS      20U
 #define CALIBRATE_GIVE_UP 200000000U
 
@@ -39,14 +40,13 @@ static uint64_t cpuid_khz(void)
 
 static uint64_t pm_timer_khz(const struct acpi_info *acpi)
 {
-	uint32_t mask = acpi->has_32bit_pm_timer ? UINT32_MAX : 0xffffff;
 	uint32_t wanted = PM_TIMER_HZ / 1000 * CALIBRATE_MS;
 	uint32_t start = hw_in32(acpi->pm_timer);
 	uint64_t tsc = hw_rdtsc();
 	uint32_t passed = 0;
 
 	for (unsigned i = 0; i < CALIBRATE_GIVE_UP && passed < wanted; i++)
-		passed = (hw_in32(acpi->pm_timer) - start) & mask;
+		passed = (hw_in32(acpi->pm_timer) - start) & PM_TIMER_MASK;
 	return passed < wanted ? 0 : (hw_rdtsc() - tsc) * (PM_TIMER_HZ / 1000) / passed;
 }
 
