@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#define LOG_TAG "ioapic"
 #include "drivers/ioapic.h"
 
 #include <stddef.h>
 
 #include "core/cpu.h"
 #include "core/hw.h"
-#include "core/log.h"
 #include "mm/paging.h"
 
 #define IOAPIC_SIZE     0x20U

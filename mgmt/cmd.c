@@ -3,7 +3,7 @@
 
 #include <stdarg.h>
 
-#include "core/log.h"
+#include "core/format.h"
 #include "core/string.h"
 #include "drivers/uart.h"
 #include "mgmt/cmd_table.h"

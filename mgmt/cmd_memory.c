@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The words about memory and KeyIDs. */
-#include "core/log.h"
 #include "core/string.h"
 #include "mgmt/cmd_table.h"
 #include "mm/frame.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The words about TDs. */
-#include "core/log.h"
+#include "core/format.h"
 #include "core/string.h"
 #include "mgmt/cmd_table.h"
 #include "vm/explain.h"

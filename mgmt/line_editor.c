@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mgmt/line_editor.h"
 
-#include "core/log.h"
+#include "core/format.h"
 #include "core/string.h"
 
 #define CTRL(letter) ((letter)&0x1f)

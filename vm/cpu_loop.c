@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#define LOG_TAG "vm"
 #include "vm/cpu_loop.h"
 
 #include <stddef.h>
 
 #include "core/cpu.h"
 #include "core/hw.h"
-#include "core/log.h"
 #include "core/oncpu.h"
 #include "drivers/timer.h"
 #include "tdx/tdmr_init.h"

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#define LOG_TAG "vm"
 #include "vm/exit.h"
 
 #include "core/hw.h"
-#include "core/log.h"
 #include "guest-abi/ghci.h"
 #include "tdx/status.h"
 #include "vm/convert.h"

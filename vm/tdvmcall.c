@@ -3,11 +3,9 @@
  * TDG.VP.VMCALL (GHCI 1.5): R10 = 0 and a sub-function in R11, or a vendor's hypercall.
  * Answers go to R10 (status) and R11 up. Nothing here trusts a register.
  */
-#define LOG_TAG "vm"
 #include <stddef.h>
 
 #include "core/hw.h"
-#include "core/log.h"
 #include "guest-abi/ghci.h"
 #include "vm/convert.h"
 #include "vm/cpu_queue.h"

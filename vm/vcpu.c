@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#define LOG_TAG "vm"
 #include "vm/vcpu.h"
 
 #include "core/hw.h"
-#include "core/log.h"
 #include "guest-abi/pci.h"
 #include "vm/cpu_queue.h"
 
