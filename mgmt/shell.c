@@ -17,7 +17,6 @@
 #define LEAVE_CONSOLE  0x1d /* Ctrl-] */
 #define BYTES_PER_POLL 64
 #define LIFE_CHECK_US  20000
-#define TYPED_MAX      128
 #define LOG_WAIT_US    40000   /* for the end of a TD's line: of silence... */
 #define LOG_HOLD_US    1000000 /* ...and in all, for a TD whose line never ends */
 
@@ -25,9 +24,7 @@
 static struct {
 	struct cmd_session session;
 	struct line_editor editor;
-	unsigned autostarted;  /* TDs of config->autostart that had their turn */
-	char typed[TYPED_MAX]; /* for the TD, when its input is full */
-	unsigned typed_count;
+	unsigned autostarted; /* TDs of config->autostart that had their turn */
 	uint64_t next_life_check_us;
 	atomic_bool has_prompt; /* prompt and line are on the screen, with the cursor in them */
 	atomic_bool in_raw_line; /* a TD's output stands in the middle of a line */
@@ -111,7 +108,7 @@ static void join_console(const char *name)
 {
 	shell.log_shown = log_next();
 	atomic_store(&shell.holds_log, true);
-	(void)!vm_console_attach(name, print_td_bytes);
+	vm_console_attach(name, print_td_bytes);
 }
 
 static void leave_console(const char *why)
@@ -125,9 +122,8 @@ static void leave_console(const char *why)
 	(void)format(text, sizeof(text), "%sconsole of %s left: %s\n", start,
 		     shell.session.attached, why);
 	uart_write(text, strlen(text));
-	(void)!vm_console_attach(NULL, NULL);
+	vm_console_attach(NULL, NULL);
 	shell.session.attached[0] = '\0';
-	shell.typed_count = 0;
 }
 
 static void check_life(void)
@@ -148,30 +144,16 @@ static void check_life(void)
 	}
 }
 
-/* Oldest first, as much as the TD takes. */
-static void type_into_td(void)
-{
-	unsigned n = 0;
-
-	while (n < shell.typed_count && vm_console_input(&shell.typed[n], 1))
-		n++;
-	shell.typed_count -= n;
-	memmove(shell.typed, shell.typed + n, shell.typed_count);
-}
-
 /*
  * The keyboard is read even when the TD takes nothing, or Ctrl-] could not leave one that
- * hangs; what exceeds the buffer then is lost.
+ * hangs; what exceeds the TD's buffer then is lost.
  */
 static void console_byte(int byte)
 {
-	if (byte == LEAVE_CONSOLE) {
+	if (byte == LEAVE_CONSOLE)
 		leave_console("Ctrl-]");
-		return;
-	}
-	if (shell.typed_count < TYPED_MAX)
-		shell.typed[shell.typed_count++] = (char)byte;
-	type_into_td();
+	else
+		vm_console_input((char)byte);
 }
 
 /* ---- Input ---- */
@@ -236,7 +218,6 @@ static void poll(void)
 	if (shell.session.rest != NULL)
 		return;
 	if (shell.session.attached[0] != '\0') {
-		type_into_td();
 		poll_log();
 		check_life();
 	} else {

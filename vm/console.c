@@ -23,31 +23,23 @@ void console_forget(const struct vm *vm)
 		attached = NULL;
 }
 
-enum status vm_console_attach(const char *name, vm_console_fn emit)
+void vm_console_attach(const char *name, vm_console_fn emit)
 {
-	struct vm *vm = name != NULL ? registry_find(name) : NULL;
-
-	if (name != NULL && vm == NULL)
-		return STATUS_NOT_FOUND;
 	if (attached != NULL)
 		set_reader(attached, false);
-	attached = vm;
+	attached = name != NULL ? registry_find(name) : NULL;
 	show = emit;
-	if (vm != NULL)
-		set_reader(vm, true);
-	return STATUS_OK;
+	if (attached != NULL)
+		set_reader(attached, true);
 }
 
-bool vm_console_input(const char *bytes, size_t length)
+void vm_console_input(char c)
 {
-	bool taken;
-
 	if (attached == NULL)
-		return true;
+		return;
 	spin_lock(&attached->device_lock);
-	taken = virtio_console_type(&attached->console, bytes, length);
+	virtio_console_type(&attached->console, c);
 	spin_unlock(&attached->device_lock);
-	return taken;
 }
 
 /* The guest may refill the ring meanwhile: one ring full a round, then others have their turn.

@@ -88,10 +88,11 @@ struct td *vm_td(const char *name);
 
 /*
  * Console of a TD (its virtio console): `emit` gets what it prints while attached, first
- * what is still in its ring. One attachment at a time in all; NULL name detaches.
+ * what is still in its ring. One attachment at a time in all; a name that no TD has detaches,
+ * so does NULL.
  */
 typedef void (*vm_console_fn)(const char *bytes, size_t length);
-MUST_CHECK enum status vm_console_attach(const char *name, vm_console_fn emit);
+void vm_console_attach(const char *name, vm_console_fn emit);
 
-/* Types bytes into the attached console; false when its input buffer is full. */
-bool vm_console_input(const char *bytes, size_t length);
+/* Types into the attached console; lost when its input buffer, CONSOLE_IN_SIZE, is full. */
+void vm_console_input(char c);

@@ -166,19 +166,17 @@ PRETENDED(enum status, vm_get, const char *name, struct vm_info *out)
 	return STATUS_OK;
 }
 
-PRETENDED(enum status, vm_console_attach, const char *name, vm_console_fn emit)
+PRETENDED(void, vm_console_attach, const char *name, vm_console_fn emit)
 {
 	reader = name != NULL ? emit : NULL;
 	if (reader != NULL)
 		reader("old\r\n", 5);
-	return STATUS_OK;
 }
 
-PRETENDED(bool, vm_console_input, const char *bytes, size_t length)
+PRETENDED(void, vm_console_input, char c)
 {
 	if (!is_input_full)
-		strncat(typed, bytes, length);
-	return !is_input_full;
+		strncat(typed, &c, 1);
 }
 
 PRETENDED(const struct tdx_module_info *, tdx_module_info, void) { return &module; }
@@ -794,17 +792,6 @@ TEST(console_is_left_when_the_td_is_gone)
 	attach();
 	td_count = 0;
 	EXPECT_STR_EQ(type(""), "console of web left: the TD is gone\n\r\x1b[Kredoubt> ");
-}
-
-TEST(console_keeps_keys_that_the_td_cannot_take_at_once)
-{
-	attach();
-	is_input_full = true;
-	type("abc");
-	EXPECT_STR_EQ(typed, "");
-	is_input_full = false;
-	type("d");
-	EXPECT_STR_EQ(typed, "abcd");
 }
 
 TEST(console_of_a_td_that_takes_no_keys_can_be_left)

@@ -176,13 +176,11 @@ size_t virtio_console_read(struct virtio_console *con, char *to, size_t size)
 
 void virtio_console_put(struct virtio_console *con, char c) { ring_put(&con->out, &c, 1); }
 
-bool virtio_console_type(struct virtio_console *con, const char *from, size_t size)
+void virtio_console_type(struct virtio_console *con, char c)
 {
-	if (size > ring_room(&con->in))
-		return false;
-	ring_put(&con->in, from, size);
+	if (ring_room(&con->in) > 0)
+		ring_put(&con->in, &c, 1);
 	pump(&con->virtio, VIRTIO_CONSOLE_RX);
-	return true;
 }
 
 bool virtio_console_has_output(const struct virtio_console *con)

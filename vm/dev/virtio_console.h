@@ -41,7 +41,7 @@ size_t virtio_console_read(struct virtio_console *con, char *to, size_t size);
 /* Output of another kind of port (the early serial console); what does not fit is lost. */
 void virtio_console_put(struct virtio_console *con, char c);
 
-/* Offers input; false, and nothing taken, when there is no room for all of it. */
-bool virtio_console_type(struct virtio_console *con, const char *from, size_t size);
+/* Input; what does not fit is lost. */
+void virtio_console_type(struct virtio_console *con, char c);
 
 bool virtio_console_has_output(const struct virtio_console *con);
