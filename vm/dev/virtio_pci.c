@@ -74,35 +74,29 @@ void virtio_interrupt(struct virtio_device *dev, unsigned index)
 
 bool virtio_queue_is_live(const struct virtio_device *dev, unsigned index)
 {
-	return (dev->status & VIRTIO_STATUS_DRIVER_OK) != 0 &&
-	       (dev->status & VIRTIO_STATUS_DEVICE_NEEDS_RESET) == 0 &&
+	return (dev->regs.device_status & VIRTIO_STATUS_DRIVER_OK) != 0 &&
+	       (dev->regs.device_status & VIRTIO_STATUS_DEVICE_NEEDS_RESET) == 0 &&
 	       dev->queue[index].is_enabled;
 }
 
 void virtio_broken(struct virtio_device *dev)
 {
-	dev->status |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
-	signal_vector(dev, dev->config_vector);
+	dev->regs.device_status |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
+	signal_vector(dev, dev->regs.config_msix_vector);
 }
 
-void virtio_pci_stop(struct virtio_device *dev)
-{
-	dev->status = 0;
-	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
-		dev->queue[i].is_enabled = false;
-}
+void virtio_pci_stop(struct virtio_device *dev) { dev->regs.device_status = 0; }
 
 /* Common configuration */
 
 static void reset(struct virtio_device *dev)
 {
 	dev->accepted = 0;
-	dev->device_select = 0;
-	dev->driver_select = 0;
-	dev->queue_select = 0;
-	dev->config_vector = VIRTIO_MSI_NO_VECTOR;
-	dev->status = 0;
 	dev->isr = 0;
+	dev->regs = (struct virtio_pci_common){
+		.config_msix_vector = VIRTIO_MSI_NO_VECTOR,
+		.num_queues = VIRTIO_MAX_QUEUES,
+	};
 	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
 		dev->queue[i] = (struct virtq){
 			.size = VIRTQ_MAX_SIZE,
@@ -115,7 +109,7 @@ static void reset(struct virtio_device *dev)
 /* FEATURES_OK sticks only if the driver took VERSION_1 and ACCESS_PLATFORM and nothing else. */
 static void set_status(struct virtio_device *dev, uint8_t status)
 {
-	uint8_t needs_reset = dev->status & VIRTIO_STATUS_DEVICE_NEEDS_RESET;
+	uint8_t needs_reset = dev->regs.device_status & VIRTIO_STATUS_DEVICE_NEEDS_RESET;
 
 	if (status == 0) {
 		reset(dev);
@@ -124,14 +118,15 @@ static void set_status(struct virtio_device *dev, uint8_t status)
 	if (dev->accepted != OFFERED)
 		status = (uint8_t)(status &
 				   ~(VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_DRIVER_OK));
-	dev->status = status | needs_reset;
+	dev->regs.device_status = status | needs_reset;
 }
 
 static void accept_features(struct virtio_device *dev, uint32_t value)
 {
-	unsigned shift = dev->driver_select * 32;
+	unsigned shift = dev->regs.driver_feature_select * 32;
 
-	if (dev->driver_select > 1 || (dev->status & VIRTIO_STATUS_FEATURES_OK) != 0)
+	if (dev->regs.driver_feature_select > 1 ||
+	    (dev->regs.device_status & VIRTIO_STATUS_FEATURES_OK) != 0)
 		return;
 	dev->accepted &= ~((uint64_t)UINT32_MAX << shift);
 	dev->accepted |= (uint64_t)value << shift;
@@ -139,7 +134,8 @@ static void accept_features(struct virtio_device *dev, uint32_t value)
 
 static struct virtq *selected_queue(struct virtio_device *dev)
 {
-	return dev->queue_select < VIRTIO_MAX_QUEUES ? &dev->queue[dev->queue_select] : NULL;
+	return dev->regs.queue_select < VIRTIO_MAX_QUEUES ? &dev->queue[dev->regs.queue_select]
+							  : NULL;
 }
 
 STATIC_ASSERT(offsetof(struct virtq, used) - offsetof(struct virtq, desc) == 16,
@@ -196,22 +192,22 @@ static void common_write(struct virtio_device *dev, uint32_t field, unsigned siz
 
 	switch (field) {
 	case offsetof(struct virtio_pci_common, device_feature_select):
-		dev->device_select = (uint32_t)value;
+		dev->regs.device_feature_select = (uint32_t)value;
 		break;
 	case offsetof(struct virtio_pci_common, driver_feature_select):
-		dev->driver_select = (uint32_t)value;
+		dev->regs.driver_feature_select = (uint32_t)value;
 		break;
 	case offsetof(struct virtio_pci_common, driver_feature):
 		accept_features(dev, (uint32_t)value);
 		break;
 	case offsetof(struct virtio_pci_common, config_msix_vector):
-		dev->config_vector = checked_vector(value);
+		dev->regs.config_msix_vector = checked_vector(value);
 		break;
 	case offsetof(struct virtio_pci_common, device_status):
 		set_status(dev, (uint8_t)value);
 		break;
 	case offsetof(struct virtio_pci_common, queue_select):
-		dev->queue_select = (uint16_t)value;
+		dev->regs.queue_select = (uint16_t)value;
 		break;
 	case offsetof(struct virtio_pci_common, queue_msix_vector):
 		if (q != NULL)
@@ -228,23 +224,18 @@ static void common_snapshot(struct virtio_device *dev, struct virtio_pci_common 
 {
 	const struct virtq *q = selected_queue(dev);
 
-	memset(c, 0, sizeof(*c));
-	c->device_feature_select = dev->device_select;
-	c->driver_feature_select = dev->driver_select;
-	if (dev->device_select <= 1)
-		c->device_feature = (uint32_t)(OFFERED >> (32 * dev->device_select));
-	if (dev->driver_select <= 1)
-		c->driver_feature = (uint32_t)(dev->accepted >> (32 * dev->driver_select));
-	c->config_msix_vector = dev->config_vector;
-	c->num_queues = VIRTIO_MAX_QUEUES;
-	c->device_status = dev->status;
-	c->queue_select = dev->queue_select;
+	*c = dev->regs;
+	if (c->device_feature_select <= 1)
+		c->device_feature = (uint32_t)(OFFERED >> (32 * c->device_feature_select));
+	if (c->driver_feature_select <= 1)
+		c->driver_feature =
+			(uint32_t)(dev->accepted >> (32 * c->driver_feature_select));
 	if (q == NULL)
 		return;
 	c->queue_size = q->size;
 	c->queue_msix_vector = q->msix_vector;
 	c->queue_enable = q->is_enabled;
-	c->queue_notify_off = dev->queue_select;
+	c->queue_notify_off = c->queue_select;
 	c->queue_desc = q->desc;
 	c->queue_driver = q->avail;
 	c->queue_device = q->used;

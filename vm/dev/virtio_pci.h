@@ -38,10 +38,9 @@ struct virtio_device {
 	struct shared_mem *mem;
 	struct msi_sink msi;
 	uint64_t accepted; /* features */
-	uint32_t device_select, driver_select;
-	uint16_t queue_select;
-	uint16_t config_vector;
-	uint8_t status, isr;
+	/* What the driver wrote; the registers that others select are made when it reads. */
+	struct virtio_pci_common regs;
+	uint8_t isr;
 	uint8_t msix_cap;
 	uint8_t msix_pending;
 	struct virtq queue[VIRTIO_MAX_QUEUES];
