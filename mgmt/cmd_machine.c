@@ -142,20 +142,12 @@ static void log_line(void *ctx, const char *line) { cmd_print(ctx, "%s\n", line)
 
 void cmd_log(struct cmd_session *s, const char *arg)
 {
-	static const char *const levels[] = {"error", "warn", "info", "debug"};
-
-	if (arg == NULL) {
+	if (arg == NULL)
 		(void)log_replay(0, log_line, s);
-		return;
-	}
-	for (unsigned i = 0; i < 4; i++) {
-		if (strcmp(arg, levels[i]) == 0) {
-			log_threshold = (enum log_level)i;
-			cmd_print(s, "log level %s\n", levels[i]);
-			return;
-		}
-	}
-	cmd_print(s, "log: expected error, warn, info or debug, found '%.40s'\n", arg);
+	else if (config_log_level(arg, &log_threshold))
+		cmd_print(s, "log level %s\n", arg);
+	else
+		cmd_print(s, "log: expected error, warn, info or debug, found '%.40s'\n", arg);
 }
 
 /* ---- The end ---- */

@@ -5,14 +5,6 @@
 #include "mgmt/cmd_table.h"
 #include "vm/explain.h"
 
-static const struct td_config *find_config(const struct cmd_session *s, const char *name)
-{
-	for (unsigned i = 0; i < s->config->td_count; i++)
-		if (strcmp(s->config->tds[i].name, name) == 0)
-			return &s->config->tds[i];
-	return NULL;
-}
-
 /* ---- Names ---- */
 
 /* "unknown TD 'x', expected one of: web db", or that none is configured. */
@@ -41,7 +33,7 @@ bool cmd_get_existing(struct cmd_session *s, const char *name, struct vm_info *i
 
 	if (vm_get(name, info) == STATUS_OK)
 		return true;
-	if (find_config(s, name) != NULL)
+	if (config_find_td(s->config, name) != NULL)
 		(void)explain(
 			&why, STATUS_OK,
 			"TD '%s' is not created, expected 'create %s' or 'start %s' before",
@@ -56,7 +48,7 @@ bool cmd_get_existing(struct cmd_session *s, const char *name, struct vm_info *i
 
 static enum status create_td(struct cmd_session *s, const char *name, struct vm_error *why)
 {
-	const struct td_config *config = find_config(s, name);
+	const struct td_config *config = config_find_td(s->config, name);
 	struct vm_info info;
 
 	if (config == NULL)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mgmt/config.h"
 
-#include <stdbool.h>
-
 #include "core/addr.h"
 #include "core/string.h"
 
@@ -143,15 +141,17 @@ static bool set_console(void *field, char *v)
 	return true;
 }
 
-static bool set_log(void *field, char *v)
+bool config_log_level(const char *v, enum log_level *level)
 {
 	static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 	int i = index_of(v, levels);
 
 	if (i >= 0)
-		*(enum log_level *)field = (enum log_level)i;
+		*level = (enum log_level)i;
 	return i >= 0;
 }
+
+static bool set_log(void *field, char *v) { return config_log_level(v, field); }
 
 static bool set_power_action(void *field, char *v)
 {
@@ -297,7 +297,7 @@ static void set_key(struct parser *p, const char *name, char *value)
 
 /* ---- Sections ---- */
 
-static struct td_config *find_td(struct config *c, const char *name)
+const struct td_config *config_find_td(const struct config *c, const char *name)
 {
 	for (unsigned i = 0; i < c->td_count; i++)
 		if (strcmp(name, c->tds[i].name) == 0)
@@ -337,7 +337,7 @@ static void begin_td(struct parser *p, const char *name)
 
 	if (!is_td_name(name))
 		expected = "a name of 1 to 31 letters, digits, '-', '_' and '.'";
-	else if (find_td(p->out, name) != NULL)
+	else if (config_find_td(p->out, name) != NULL)
 		expected = "a name that no section before has";
 	else if (p->out->td_count == CONFIG_MAX_TDS)
 		expected = "at most 16 TDs";
@@ -475,7 +475,7 @@ static void check_autostart(struct parser *p)
 	const char *name;
 
 	while ((name = string_next_word(&list, LIST_SEPARATORS)) != NULL) {
-		const struct td_config *td = find_td(c, name);
+		const struct td_config *td = config_find_td(c, name);
 
 		if (td == NULL)
 			mistake(p, p->autostart_line, "autostart",

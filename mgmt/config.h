@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,3 +50,9 @@ typedef void (*config_error_fn)(void *ctx, const char *message);
  */
 void config_parse(const char *text, size_t length, struct config *out, config_error_fn on_error,
 		  void *ctx);
+
+/* The TD of that name, or NULL. */
+const struct td_config *config_find_td(const struct config *c, const char *name);
+
+/* "error", "warn", "info" or "debug"; false if it is none of these. */
+bool config_log_level(const char *word, enum log_level *level);
