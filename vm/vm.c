@@ -42,19 +42,12 @@ enum status explain(struct vm_error *why, enum status s, const char *fmt, ...)
 
 const char *vm_state_name(enum vm_state s)
 {
-	switch (s) {
-	case VM_CREATED:
-		return "created";
-	case VM_RUNNING:
-		return "running";
-	case VM_STOPPED:
-		return "stopped";
-	case VM_CRASHED:
-		return "crashed";
-	case VM_DYING:
-		return "dying";
-	}
-	return "?";
+	static const char *const names[] = {
+		[VM_CREATED] = "created", [VM_RUNNING] = "running", [VM_STOPPED] = "stopped",
+		[VM_CRASHED] = "crashed", [VM_DYING] = "dying",
+	};
+
+	return names[s];
 }
 
 /* ---- Life ---- */
@@ -249,23 +242,14 @@ enum status vm_get(const char *name, struct vm_info *out)
 	return STATUS_OK;
 }
 
-static const char *run_name(enum vcpu_run run)
-{
-	switch (run) {
-	case VCPU_RUNNABLE:
-		return "runnable";
-	case VCPU_HALTED:
-		return "halted";
-	case VCPU_DEAF:
-		return "deaf";
-	case VCPU_STOPPED:
-		return "stopped";
-	}
-	return "?";
-}
-
 bool vm_vcpu(const char *name, unsigned index, struct vcpu_info *out)
 {
+	static const char *const states[] = {
+		[VCPU_RUNNABLE] = "runnable",
+		[VCPU_HALTED] = "halted",
+		[VCPU_DEAF] = "deaf",
+		[VCPU_STOPPED] = "stopped",
+	};
 	const struct vm *vm = registry_find(name);
 	const struct vcpu *v;
 
@@ -274,7 +258,7 @@ bool vm_vcpu(const char *name, unsigned index, struct vcpu_info *out)
 	v = vm->vcpus[index];
 	*out = (struct vcpu_info){
 		.cpu = v->cpu,
-		.state = run_name((enum vcpu_run)atomic_load(&v->run)),
+		.state = states[atomic_load(&v->run)],
 	};
 	for (unsigned kind = 0; kind < EXIT_KIND_COUNT; kind++)
 		out->exits += v->exits[kind];
