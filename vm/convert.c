@@ -72,32 +72,31 @@ static enum status unmap_private(struct vm *vm, uint64_t at, uint64_t size)
 }
 
 /* Where memory is short, what the TD gave up itself may be all there is. */
-static enum status back_shared(struct vm *vm, uint64_t at, uint64_t size, uint64_t *backed)
+static enum status back_shared(struct vm *vm, uint64_t at, uint64_t size)
 {
-	enum status s = shared_mem_populate(&vm->shared, gpa(at), size, backed);
+	enum status s = shared_mem_populate(&vm->shared, gpa(at), size);
 	bool done;
 
 	if (s == STATUS_NO_MEMORY && atomic_load(&vm->td.returned_bytes) != 0 &&
 	    td_write_back(&vm->td, UINT32_MAX, &done) == STATUS_OK)
-		s = shared_mem_populate(&vm->shared, gpa(at), size, backed);
+		s = shared_mem_populate(&vm->shared, gpa(at), size);
 	return s;
 }
 
 static enum status run_to_shared(struct vm *vm, uint64_t at, uint64_t size)
 {
-	uint64_t backed;
 	enum status s = unmap_private(vm, at, size);
 
 	if (s != STATUS_OK)
 		return s;
-	s = back_shared(vm, at, size, &backed);
+	s = back_shared(vm, at, size);
 	if (s == STATUS_OK)
 		return s;
 	/* Once: the guest may ask as often as it likes. */
 	if (!atomic_exchange(&vm->is_short, true))
-		log_warn("%s: no memory to share GPA %#lx..%#lx", vm->config.name, at + backed,
+		log_warn("%s: no memory to share GPA %#lx..%#lx", vm->config.name, at,
 			 at + size);
-	if (shared_mem_unmap(&vm->shared, gpa(at), backed) != STATUS_OK ||
+	if (shared_mem_unmap(&vm->shared, gpa(at), size) != STATUS_OK ||
 	    td_mark_private(&vm->td, gpa(at), size) != STATUS_OK)
 		return STATUS_HW_FAULT;
 	return s;
@@ -205,7 +204,7 @@ static enum status ram_fault(struct vm *vm, uint64_t at)
 	if (!shared_mem_is_mapped(&vm->shared, gpa(at)))
 		s = convert_ram(vm, at, at + SIZE_4K, true, &unused);
 	if (s == STATUS_OK && !shared_mem_is_mapped(&vm->shared, gpa(at)))
-		s = back_shared(vm, at, SIZE_4K, &unused);
+		s = back_shared(vm, at, SIZE_4K);
 	give_token(vm);
 	return s;
 }

@@ -161,19 +161,13 @@ static enum status populate_step(struct shared_mem *m, gpa_t at, uint64_t left, 
 	return back_page(m, at, LEVEL_4K);
 }
 
-enum status shared_mem_populate(struct shared_mem *m, gpa_t at, uint64_t size, uint64_t *done)
+enum status shared_mem_populate(struct shared_mem *m, gpa_t at, uint64_t size)
 {
-	*done = 0;
-	while (*done < size) {
-		uint64_t step;
-		enum status s = populate_step(m, gpa_add(at, *done), size - *done, &step);
+	enum status s = STATUS_OK;
 
-		if (s != STATUS_OK)
-			return s;
-		*done += step;
-	}
-	*done = size;
-	return STATUS_OK;
+	for (uint64_t step, done = 0; done < size && s == STATUS_OK; done += step)
+		s = populate_step(m, gpa_add(at, done), size - done, &step);
+	return s;
 }
 
 /*

@@ -53,10 +53,9 @@ MUST_CHECK enum status shared_mem_set_mmio(struct shared_mem *m, gpa_t at, uint6
 
 /*
  * Backs [at, at+size) with zeroed frames, 2M where alignment and free memory allow; skips
- * what is mapped. *done is how much of the range is backed; STATUS_NO_MEMORY if not all.
+ * what is mapped. STATUS_NO_MEMORY: only a part of it is backed.
  */
-MUST_CHECK enum status shared_mem_populate(struct shared_mem *m, gpa_t at, uint64_t size,
-					   uint64_t *done);
+MUST_CHECK enum status shared_mem_populate(struct shared_mem *m, gpa_t at, uint64_t size);
 
 /*
  * Unmaps [at, at+size), at most SHARED_UNMAP_MAX pages, everywhere, and frees its frames.

@@ -52,11 +52,10 @@ static void ram_write(uint64_t offset, const void *bytes, size_t size)
 static void power_on(void)
 {
 	static uint8_t zeros[RAM_SIZE];
-	uint64_t done;
 
 	if (mem.doomed == NULL) {
 		FUZZ_CHECK(shared_mem_init(&mem) == STATUS_OK);
-		FUZZ_CHECK(shared_mem_populate(&mem, gpa(RAM), RAM_SIZE, &done) == STATUS_OK);
+		FUZZ_CHECK(shared_mem_populate(&mem, gpa(RAM), RAM_SIZE) == STATUS_OK);
 	}
 	ram_write(0, zeros, sizeof(zeros));
 	memset(&pci, 0, sizeof(pci));

@@ -20,12 +20,10 @@ static void deliver(void *ctx, uint64_t address, uint32_t data)
 struct machine *machine_new(void)
 {
 	static struct machine m;
-	uint64_t done;
 
 	memset(&m, 0, sizeof(m));
 	EXPECT_EQ(shared_mem_init(&m.mem), STATUS_OK);
-	EXPECT_EQ(shared_mem_populate(&m.mem, gpa(MACHINE_RAM), MACHINE_RAM_SIZE, &done),
-		  STATUS_OK);
+	EXPECT_EQ(shared_mem_populate(&m.mem, gpa(MACHINE_RAM), MACHINE_RAM_SIZE), STATUS_OK);
 	pci_root_init(&m.pci);
 	virtio_console_init(&m.con, MACHINE_BAR);
 	m.con.virtio.mem = &m.mem;
