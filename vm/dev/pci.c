@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "core/string.h"
 #include "guest-abi/tdboot.h"
 
 #define INTEL_VENDOR 0x8086
@@ -15,25 +16,22 @@
 #define ECAM_FUNCTION_SIZE 4096U
 #define BAR_ADDRESS_MASK   UINT32_C(0xfffffff0)
 
-uint32_t pci_config_get(const struct pci_device *dev, uint32_t at, unsigned size)
+uint64_t pci_config_get(const struct pci_device *dev, uint32_t at, unsigned size)
 {
-	uint32_t value = 0;
+	uint64_t value = 0;
 
-	for (unsigned i = 0; i < size; i++)
-		value |= (uint32_t)dev->config[at + i] << (8 * i);
+	memcpy(&value, dev->config + at, size);
 	return value;
 }
 
 void pci_config_set(struct pci_device *dev, uint32_t at, unsigned size, uint32_t value)
 {
-	for (unsigned i = 0; i < size; i++)
-		dev->config[at + i] = (uint8_t)(value >> (8 * i));
+	memcpy(dev->config + at, &value, size);
 }
 
 static void set_writable(struct pci_device *dev, uint32_t at, unsigned size, uint32_t bits)
 {
-	for (unsigned i = 0; i < size; i++)
-		dev->writable[at + i] = (uint8_t)(bits >> (8 * i));
+	memcpy(dev->writable + at, &bits, size);
 }
 
 void pci_device_init(struct pci_device *dev, const struct pci_identity *id, uint32_t bar,
@@ -83,8 +81,6 @@ void pci_root_init(struct pci_root *root)
 	root->slot[0] = &root->bridge;
 }
 
-static uint32_t all_ones(unsigned size) { return UINT32_MAX >> (32 - 8 * size); }
-
 static struct pci_device *device_at(const struct pci_root *root, uint32_t bus, uint32_t slot,
 				    uint32_t function)
 {
@@ -94,14 +90,14 @@ static struct pci_device *device_at(const struct pci_root *root, uint32_t bus, u
 }
 
 /* Extended configuration space is there and empty; beyond the end nothing is. */
-static uint32_t config_read(const struct pci_device *dev, uint32_t at, unsigned size)
+static uint64_t config_read(const struct pci_device *dev, uint32_t at, unsigned size)
 {
 	if (dev == NULL)
-		return all_ones(size);
+		return UINT64_MAX >> (64 - 8 * size);
 	return at + size <= PCI_CONFIG_SIZE ? pci_config_get(dev, at, size) : 0;
 }
 
-static void config_write(struct pci_device *dev, uint32_t at, unsigned size, uint32_t value)
+static void config_write(struct pci_device *dev, uint32_t at, unsigned size, uint64_t value)
 {
 	if (dev == NULL || at + size > PCI_CONFIG_SIZE)
 		return;
@@ -143,7 +139,7 @@ bool pci_port_read(struct pci_root *root, uint16_t port, unsigned size, uint32_t
 	if (!is_data_port(port, size))
 		return false;
 	dev = selected(root, port, &at);
-	*value = config_read(dev, at, size);
+	*value = (uint32_t)config_read(dev, at, size);
 	return true;
 }
 
@@ -187,7 +183,7 @@ static struct pci_device *bar_device(const struct pci_root *root, uint64_t at, u
 		if (dev == NULL || dev->bar_size == 0 ||
 		    (dev->config[PCI_COMMAND] & PCI_COMMAND_MEMORY) == 0)
 			continue;
-		base = pci_config_get(dev, PCI_BAR0, 4) & BAR_ADDRESS_MASK;
+		base = (uint32_t)pci_config_get(dev, PCI_BAR0, 4) & BAR_ADDRESS_MASK;
 		if (at >= base && at - base <= dev->bar_size - size) {
 			*offset = (uint32_t)(at - base);
 			return dev;
@@ -203,9 +199,7 @@ bool pci_mmio_read(struct pci_root *root, uint64_t at, unsigned size, uint64_t *
 
 	if (is_ecam(at, size)) {
 		dev = ecam_device(root, at, &reg);
-		*value = config_read(dev, reg, size < 4 ? size : 4);
-		if (size == 8)
-			*value |= (uint64_t)config_read(dev, reg + 4, 4) << 32;
+		*value = config_read(dev, reg, size);
 		return true;
 	}
 	dev = bar_device(root, at, size, &reg);
@@ -221,9 +215,7 @@ bool pci_mmio_write(struct pci_root *root, uint64_t at, unsigned size, uint64_t 
 
 	if (is_ecam(at, size)) {
 		dev = ecam_device(root, at, &reg);
-		config_write(dev, reg, size < 4 ? size : 4, (uint32_t)value);
-		if (size == 8)
-			config_write(dev, reg + 4, 4, (uint32_t)(value >> 32));
+		config_write(dev, reg, size, value);
 		return true;
 	}
 	dev = bar_device(root, at, size, &reg);

@@ -52,7 +52,8 @@ void pci_device_init(struct pci_device *dev, const struct pci_identity *id, uint
 /* Appends a capability of `size` bytes (the header's two included), returns its offset. */
 uint8_t pci_add_capability(struct pci_device *dev, uint8_t id, uint8_t size);
 
-uint32_t pci_config_get(const struct pci_device *dev, uint32_t at, unsigned size);
+/* Little-endian fields of 1, 2, 4 or (to get) 8 bytes. */
+uint64_t pci_config_get(const struct pci_device *dev, uint32_t at, unsigned size);
 void pci_config_set(struct pci_device *dev, uint32_t at, unsigned size, uint32_t value);
 
 /* Ports 0xcf8..0xcff. False when the port is none of them. Absent devices read all ones. */
