@@ -262,20 +262,18 @@ static void parse_fadt(struct view t, acpi_map_fn map, struct acpi_info *info)
 
 /* ---- the root ---- */
 
-static bool parse_table(hpa_t at, acpi_map_fn map, struct acpi_info *info)
+static void parse_table(hpa_t at, acpi_map_fn map, struct acpi_info *info)
 {
 	struct view t;
 
 	if (!open_table(at, map, &t))
-		return false;
+		return;
 	if (has_signature(t, "FACP"))
 		parse_fadt(t, map, info);
 	else if (has_signature(t, "MCFG"))
 		parse_mcfg(t, info);
-	if (!has_signature(t, "APIC"))
-		return false;
-	parse_madt(t, info);
-	return true;
+	else if (has_signature(t, "APIC"))
+		parse_madt(t, info);
 }
 
 /* Where the root table is, and the size of its entries: XSDT if the RSDP knows one. */
@@ -301,7 +299,6 @@ static bool find_root(hpa_t rsdp, acpi_map_fn map, hpa_t *root, size_t *entry)
 enum status acpi_parse(hpa_t rsdp, acpi_map_fn map, struct acpi_info *out)
 {
 	struct view root;
-	bool has_madt = false;
 	hpa_t at;
 	size_t entry;
 
@@ -311,6 +308,6 @@ enum status acpi_parse(hpa_t rsdp, acpi_map_fn map, struct acpi_info *out)
 	if (rsdp.raw == 0 || !find_root(rsdp, map, &at, &entry) || !open_table(at, map, &root))
 		return STATUS_NOT_FOUND;
 	for (size_t i = HEADER_SIZE; i + entry <= root.size; i += entry)
-		has_madt |= parse_table(hpa(field(root, i, entry)), map, out);
-	return has_madt && out->cpu_count > 0 ? STATUS_OK : STATUS_NOT_FOUND;
+		parse_table(hpa(field(root, i, entry)), map, out);
+	return out->cpu_count > 0 ? STATUS_OK : STATUS_NOT_FOUND;
 }

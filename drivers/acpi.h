@@ -71,6 +71,6 @@ typedef const void *(*acpi_map_fn)(hpa_t at, uint64_t size);
 
 /*
  * Reads the tables behind the RSDP. STATUS_NOT_FOUND if there is no valid RSDP, root
- * table or MADT; *out is filled as far as it was found and never out of bounds.
+ * table or MADT with a CPU; *out is filled as far as it was found and never out of bounds.
  */
 MUST_CHECK enum status acpi_parse(hpa_t rsdp, acpi_map_fn map, struct acpi_info *out);
