@@ -82,24 +82,15 @@ static bool work_for(struct vm *vm, uint64_t tsc)
 							: write_back(vm, tsc);
 }
 
-/* Free 2M frames that the host has used, so that the next TD has not to wait for it. */
-static bool flush_ahead(uint64_t tsc)
-{
-	bool is_busy = frame_flush_ahead();
-
-	while (is_busy && hw_rdtsc() < tsc && frame_flush_ahead())
-		continue;
-	return is_busy;
-}
-
 bool background_work_until(uint64_t tsc)
 {
 	struct vm *vm = registry_hold_next(NULL);
 
 	while (vm != NULL && !work_for(vm, tsc))
 		vm = registry_hold_next(vm);
+	/* A free 2M frame that the host has used: the next TD has not to wait for it. */
 	if (vm == NULL)
-		return flush_ahead(tsc);
+		return frame_flush_ahead();
 	registry_release(vm);
 	return true;
 }
