@@ -50,13 +50,11 @@ static void print_log_line(const char *text, size_t length)
 
 static void show_line(void *ctx, const char *line)
 {
-	char text[256];
-
 	(void)ctx;
 	if (atomic_exchange(&shell.in_raw_line, false))
 		uart_write("\n", 1);
-	(void)format(text, sizeof(text), "%s\n", line);
-	uart_write(text, strlen(text));
+	uart_write(line, strlen(line));
+	uart_write("\n", 1);
 }
 
 static void show_log(void) { shell.log_shown = log_replay(shell.log_shown, show_line, NULL); }
