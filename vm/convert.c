@@ -116,24 +116,22 @@ static enum status run_to_private(struct vm *vm, uint64_t at, uint64_t size)
 	return s;
 }
 
-/* Converts RAM [at, end), run by run of what is not yet as wanted; *next is where it got to. */
-static enum status convert_ram(struct vm *vm, uint64_t at, uint64_t end, bool to_shared,
-			       uint64_t *next)
+/* Converts RAM [*at, end), run by run of what is not yet as wanted; *at is where it got to. */
+static enum status convert_ram(struct vm *vm, uint64_t *at, uint64_t end, bool to_shared)
 {
-	while (at < end) {
+	while (*at < end) {
 		enum page_level uniform;
-		bool is_private = td_is_private(&vm->td, gpa(at), &uniform);
-		uint64_t run_end = gpa_map_run_end(&vm->td.map, gpa(at), gpa(end)).raw;
+		bool is_private = td_is_private(&vm->td, gpa(*at), &uniform);
+		uint64_t run_end = gpa_map_run_end(&vm->td.map, gpa(*at), gpa(end)).raw;
 		enum status s = STATUS_OK;
 
 		if (is_private && to_shared)
-			s = run_to_shared(vm, at, run_end - at);
+			s = run_to_shared(vm, *at, run_end - *at);
 		else if (!is_private && !to_shared)
-			s = run_to_private(vm, at, run_end - at);
+			s = run_to_private(vm, *at, run_end - *at);
 		if (s != STATUS_OK)
 			return s;
-		at = run_end;
-		*next = at;
+		*at = run_end;
 	}
 	return STATUS_OK;
 }
@@ -164,28 +162,20 @@ static uint64_t min64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* One stretch: of RAM as much as a call may take, up to a 2M boundary so that edges stay few.
  */
-static enum status convert_stretch(struct vm *vm, uint64_t at, uint64_t end, bool to_shared,
-				   uint64_t *next)
-{
-	uint64_t stop = stretch_end(vm, at, end);
-
-	if (!vm_is_ram(vm, at)) {
-		*next = stop;
-		return STATUS_OK;
-	}
-	stop = min64(stop, align_down(at + CONVERT_CHUNK, SIZE_2M));
-	return convert_ram(vm, at, stop, to_shared, next);
-}
-
 enum status convert_range(struct vm *vm, uint64_t at, uint64_t size, bool to_shared,
 			  uint64_t *done)
 {
-	uint64_t next = at;
-	enum status s;
+	uint64_t end = stretch_end(vm, at, at + size);
+	uint64_t next = end;
+	enum status s = STATUS_OK;
 
-	take_token(vm);
-	s = convert_stretch(vm, at, at + size, to_shared, &next);
-	give_token(vm);
+	if (vm_is_ram(vm, at)) {
+		next = at;
+		end = min64(end, align_down(at + CONVERT_CHUNK, SIZE_2M));
+		take_token(vm);
+		s = convert_ram(vm, &next, end, to_shared);
+		give_token(vm);
+	}
 	*done = next - at;
 	return s == STATUS_OK && *done < size ? STATUS_BUSY : s;
 }
@@ -196,15 +186,15 @@ enum status convert_range(struct vm *vm, uint64_t at, uint64_t size, bool to_sha
  */
 static enum status ram_fault(struct vm *vm, uint64_t at)
 {
-	uint64_t unused;
+	uint64_t page = align_down(at, SIZE_4K);
+	uint64_t next = page;
 	enum status s = STATUS_OK;
 
-	at = align_down(at, SIZE_4K);
 	take_token(vm);
-	if (!shared_mem_is_mapped(&vm->shared, gpa(at)))
-		s = convert_ram(vm, at, at + SIZE_4K, true, &unused);
-	if (s == STATUS_OK && !shared_mem_is_mapped(&vm->shared, gpa(at)))
-		s = back_shared(vm, at, SIZE_4K);
+	if (!shared_mem_is_mapped(&vm->shared, gpa(page)))
+		s = convert_ram(vm, &next, page + SIZE_4K, true);
+	if (s == STATUS_OK && !shared_mem_is_mapped(&vm->shared, gpa(page)))
+		s = back_shared(vm, page, SIZE_4K);
 	give_token(vm);
 	return s;
 }
