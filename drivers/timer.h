@@ -11,8 +11,7 @@ void timer_init(const struct acpi_info *acpi);
 /* Prepares this CPU's LAPIC timer (TSC-deadline if CPUID has it, else one-shot). */
 void timer_init_this_cpu(void);
 
-/* One interrupt VECTOR_TIMER on this CPU at or after `tsc`; replaces the one before. 0 = none.
- */
+/* One interrupt VECTOR_TIMER on this CPU at or after `tsc`; replaces the one before. */
 void timer_arm(uint64_t tsc);
 
 uint64_t timer_tsc_khz(void);

@@ -100,17 +100,11 @@ static void arm_one_shot(uint64_t tsc)
 {
 	uint64_t now = hw_rdtsc();
 	uint64_t delta = tsc > now ? tsc - now : 0;
-	uint64_t limit = UINT32_MAX / lapic_khz * tsc_khz;
-	uint64_t ticks;
+	uint64_t limit = (UINT32_MAX - 1) / lapic_khz * tsc_khz;
 
-	if (tsc == 0) {
-		lapic_timer_one_shot(0);
-		return;
-	}
 	if (delta > limit)
 		delta = limit;
-	ticks = delta * lapic_khz / tsc_khz + 1;
-	lapic_timer_one_shot(ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX);
+	lapic_timer_one_shot((uint32_t)(delta * lapic_khz / tsc_khz + 1));
 }
 
 void timer_arm(uint64_t tsc)
