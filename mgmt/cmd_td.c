@@ -3,7 +3,6 @@
 #include "core/format.h"
 #include "core/string.h"
 #include "mgmt/cmd_table.h"
-#include "vm/explain.h"
 
 /* ---- Names ---- */
 

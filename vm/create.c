@@ -12,7 +12,6 @@
 #include "mm/phys.h"
 #include "tdx/module.h"
 #include "tdx/tdmr_init.h"
-#include "vm/explain.h"
 #include "vm/launch.h"
 #include "vm/registry.h"
 #include "vm/teardown.h"

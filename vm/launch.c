@@ -10,7 +10,6 @@
 #include "mm/phys.h"
 #include "sha384/sha384.h"
 #include "tdx/measure.h"
-#include "vm/explain.h"
 
 #define DIGEST_STEP (UINT64_C(256) << 10)
 

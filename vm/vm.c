@@ -12,7 +12,6 @@
 #include "drivers/timer.h"
 #include "vm/background.h"
 #include "vm/cpu_queue.h"
-#include "vm/explain.h"
 #include "vm/launch.h"
 #include "vm/registry.h"
 #include "vm/teardown.h"

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/boot_info.h"
+#include "core/compiler.h"
 #include "core/status.h"
 #include "vm/exit_kind.h"
 #include "vm/td_config.h"
@@ -20,6 +21,10 @@ struct vm;
 struct vm_error {
 	char text[200];
 };
+
+/* Leaves the line in *why and returns `s`. */
+enum status explain(struct vm_error *why, enum status s, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
 
 /* After tdx_module_init(); TDs can be created only if the module is ready. */
 void vm_init(const struct boot_info *bi);
