@@ -81,30 +81,21 @@ static void move_to(struct line_editor *ed, size_t cursor)
 static void move_home(struct line_editor *ed) { move_to(ed, 0); }
 static void move_end(struct line_editor *ed) { move_to(ed, ed->length); }
 
-static void move_left(struct line_editor *ed)
+/* The places beside the cursor; at an end its own. */
+static size_t left_of(const struct line_editor *ed)
 {
-	if (ed->cursor > 0)
-		move_to(ed, ed->cursor - 1);
+	return ed->cursor > 0 ? ed->cursor - 1 : 0;
 }
 
-static void move_right(struct line_editor *ed)
+static size_t right_of(const struct line_editor *ed)
 {
-	if (ed->cursor < ed->length)
-		move_to(ed, ed->cursor + 1);
+	return ed->cursor < ed->length ? ed->cursor + 1 : ed->length;
 }
 
-static void erase_left(struct line_editor *ed)
-{
-	if (ed->cursor > 0)
-		erase(ed, ed->cursor - 1, ed->cursor);
-}
-
-static void erase_right(struct line_editor *ed)
-{
-	if (ed->cursor < ed->length)
-		erase(ed, ed->cursor, ed->cursor + 1);
-}
-
+static void move_left(struct line_editor *ed) { move_to(ed, left_of(ed)); }
+static void move_right(struct line_editor *ed) { move_to(ed, right_of(ed)); }
+static void erase_left(struct line_editor *ed) { erase(ed, left_of(ed), ed->cursor); }
+static void erase_right(struct line_editor *ed) { erase(ed, ed->cursor, right_of(ed)); }
 static void erase_to_start(struct line_editor *ed) { erase(ed, 0, ed->cursor); }
 static void erase_to_end(struct line_editor *ed) { erase(ed, ed->cursor, ed->length); }
 
