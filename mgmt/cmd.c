@@ -8,7 +8,7 @@
 #include "drivers/uart.h"
 #include "mgmt/cmd_table.h"
 
-static void cmd_help(struct cmd_session *s, const char *arg);
+static void cmd_help(struct cmd_session *s);
 
 /* clang-format off */
 static const struct cmd cmd_table[] = {
@@ -200,7 +200,6 @@ static unsigned count_arguments(const char *usage, bool with_optional)
 void cmd_execute(struct cmd_session *s, char *line)
 {
 	const struct cmd *c;
-	const char *args[2] = {NULL, NULL};
 	const char *word = string_next_word(&line, " \t");
 	unsigned count = 0;
 
@@ -213,12 +212,12 @@ void cmd_execute(struct cmd_session *s, char *line)
 	}
 	s->word = c->name;
 	s->json = false;
-	for (word = string_next_word(&line, " \t"); word != NULL;
-	     word = string_next_word(&line, " \t")) {
+	s->arg[0] = s->arg[1] = NULL;
+	while ((word = string_next_word(&line, " \t")) != NULL) {
 		if (c->has_json && strcmp(word, "-j") == 0)
 			s->json = true;
 		else if (count++ < 2)
-			args[count - 1] = word;
+			s->arg[count - 1] = word;
 	}
 	if (count > count_arguments(c->usage, true) ||
 	    count < count_arguments(c->usage, false)) {
@@ -227,8 +226,7 @@ void cmd_execute(struct cmd_session *s, char *line)
 		cmd_print(s, "', found %u argument%s\n", count, count == 1 ? "" : "s");
 		return;
 	}
-	s->second = args[1];
-	c->run(s, args[0]);
+	c->run(s);
 }
 
 bool cmd_continue(struct cmd_session *s)
@@ -238,14 +236,14 @@ bool cmd_continue(struct cmd_session *s)
 	return s->rest != NULL;
 }
 
-static void cmd_help(struct cmd_session *s, const char *arg)
+static void cmd_help(struct cmd_session *s)
 {
 	const struct cmd *c;
 
-	if (arg != NULL) {
-		c = find(arg);
+	if (s->arg[0] != NULL) {
+		c = find(s->arg[0]);
 		if (c == NULL) {
-			print_unknown(s, arg);
+			print_unknown(s, s->arg[0]);
 			return;
 		}
 		print_usage(s, c);

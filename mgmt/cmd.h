@@ -35,7 +35,7 @@ struct cmd_session {
 
 	const char *word;                    /* the command's name */
 	bool json;                           /* -j was given */
-	const char *second;                  /* argument, NULL: not given */
+	const char *arg[2];                  /* NULL: not given */
 	bool has_fields;                     /* of the record being printed */
 	bool in_columns;                     /* the record is a line of a table for people */
 	char attached[TD_NAME_MAX];          /* the TD whose console is joined, or "" */

@@ -27,11 +27,10 @@ static void module_version(const struct tdx_module_info *m, char *text, size_t s
 		(void)format(text, size, "none");
 }
 
-void cmd_version(struct cmd_session *s, const char *arg)
+void cmd_version(struct cmd_session *s)
 {
 	char text[48];
 
-	(void)arg;
 	module_version(tdx_module_info(), text, sizeof(text));
 	cmd_print(s, "Redoubt " REDOUBT_VERSION "\nTDX module %s\n", text);
 }
@@ -93,9 +92,8 @@ static bool continue_info(struct cmd_session *s)
 	return false;
 }
 
-void cmd_info(struct cmd_session *s, const char *arg)
+void cmd_info(struct cmd_session *s)
 {
-	(void)arg;
 	print_machine(s);
 	s->rest = continue_info;
 }
@@ -122,11 +120,10 @@ static void check_row(void *ctx, const struct tdx_check *row)
 	cmd_record_end(s);
 }
 
-void cmd_tdx_check(struct cmd_session *s, const char *arg)
+void cmd_tdx_check(struct cmd_session *s)
 {
 	const struct tdx_module_info *m = tdx_module_info();
 
-	(void)arg;
 	tdx_check_each(check_row, s);
 	if (s->json)
 		return;
@@ -140,14 +137,15 @@ void cmd_tdx_check(struct cmd_session *s, const char *arg)
 
 static void log_line(void *ctx, const char *line) { cmd_print(ctx, "%s\n", line); }
 
-void cmd_log(struct cmd_session *s, const char *arg)
+void cmd_log(struct cmd_session *s)
 {
-	if (arg == NULL)
+	if (s->arg[0] == NULL)
 		(void)log_replay(0, log_line, s);
-	else if (config_log_level(arg, &log_threshold))
-		cmd_print(s, "log level %s\n", arg);
+	else if (config_log_level(s->arg[0], &log_threshold))
+		cmd_print(s, "log level %s\n", s->arg[0]);
 	else
-		cmd_print(s, "log: expected error, warn, info or debug, found '%.40s'\n", arg);
+		cmd_print(s, "log: expected error, warn, info or debug, found '%.40s'\n",
+			  s->arg[0]);
 }
 
 /* ---- The end ---- */
@@ -159,23 +157,20 @@ static void end_machine(enum power_action action)
 	power_end(action, EXIT_CODE_REQUESTED);
 }
 
-void cmd_reboot(struct cmd_session *s, const char *arg)
+void cmd_reboot(struct cmd_session *s)
 {
-	(void)arg;
 	cmd_print(s, "rebooting\n");
 	end_machine(POWER_REBOOT);
 }
 
-void cmd_poweroff(struct cmd_session *s, const char *arg)
+void cmd_poweroff(struct cmd_session *s)
 {
-	(void)arg;
 	cmd_print(s, "powering off\n");
 	end_machine(s->config->on_exit);
 }
 
-void cmd_panic_test(struct cmd_session *s, const char *arg)
+void cmd_panic_test(struct cmd_session *s)
 {
 	(void)s;
-	(void)arg;
 	panic("asked for by panic-test");
 }

@@ -10,13 +10,12 @@
 
 /* ---- mem ---- */
 
-void cmd_mem(struct cmd_session *s, const char *arg)
+void cmd_mem(struct cmd_session *s)
 {
 	uint64_t bytes[FRAME_OWNER_COUNT];
 	uint64_t write_back = 0;
 	struct vm_info info;
 
-	(void)arg;
 	frame_account(bytes);
 	for (unsigned i = 0; vm_nth(i, &info); i++)
 		write_back += info.write_back_bytes;
@@ -33,14 +32,13 @@ void cmd_mem(struct cmd_session *s, const char *arg)
 
 /* ---- hkid ---- */
 
-void cmd_hkid(struct cmd_session *s, const char *arg)
+void cmd_hkid(struct cmd_session *s)
 {
 	const struct tdx_module_info *m = tdx_module_info();
 	unsigned free_count = tdx_keyid_free_count();
 	unsigned held = 0;
 	struct vm_info info;
 
-	(void)arg;
 	for (unsigned i = 0; vm_nth(i, &info); i++)
 		held += info.hkid != 0;
 	cmd_record_begin(s);
@@ -74,17 +72,18 @@ static bool parse_gpa(const char *text, gpa_t *out)
  * The TD of a word whose second argument may be a GPA, *at, 0 by default. Otherwise NULL, and a
  * line says what is wrong.
  */
-static struct td *begin(struct cmd_session *s, const char *name, gpa_t *at)
+static struct td *begin(struct cmd_session *s, gpa_t *at)
 {
+	const char *name = s->arg[0];
 	struct vm_info info;
 	struct td *td;
 
 	*at = gpa(0);
-	if (!cmd_get_existing(s, name, &info))
+	if (!cmd_get_existing(s, &info))
 		return NULL;
-	if (s->second != NULL && !parse_gpa(s->second, at)) {
+	if (s->arg[1] != NULL && !parse_gpa(s->arg[1], at)) {
 		cmd_print(s, "%s: expected a GPA like 0x200000, found '%.40s'\n", s->word,
-			  s->second);
+			  s->arg[1]);
 		return NULL;
 	}
 	td = vm_td(name);
@@ -155,10 +154,10 @@ static bool sept_step(struct cmd_session *s, const struct td *td)
 	return true;
 }
 
-void cmd_sept(struct cmd_session *s, const char *arg)
+void cmd_sept(struct cmd_session *s)
 {
 	gpa_t at;
-	const struct td *td = begin(s, arg, &at);
+	const struct td *td = begin(s, &at);
 
 	if (td == NULL)
 		return;
@@ -206,14 +205,14 @@ static bool describe(struct cmd_session *s, struct td *td, gpa_t at)
 	return true;
 }
 
-void cmd_gpa(struct cmd_session *s, const char *arg)
+void cmd_gpa(struct cmd_session *s)
 {
 	gpa_t at;
-	struct td *td = begin(s, arg, &at);
+	struct td *td = begin(s, &at);
 
-	if (td == NULL || (s->second != NULL && !describe(s, td, at)))
+	if (td == NULL || (s->arg[1] != NULL && !describe(s, td, at)))
 		return;
-	if (s->second == NULL) {
+	if (s->arg[1] == NULL) {
 		cmd_record_begin(s);
 		cmd_record_number(s, "map_bytes", gpa_map_bytes_used(&td->map));
 		cmd_record_number(s, "map_bytes_held", gpa_map_bytes_held(&td->map));

@@ -9,7 +9,7 @@ struct cmd {
 	const char *usage; /* the arguments, at most two; optional if in brackets */
 	const char *help;
 	bool has_json;
-	void (*run)(struct cmd_session *s, const char *arg); /* the first; NULL: not given */
+	void (*run)(struct cmd_session *s);
 };
 
 void cmd_print(struct cmd_session *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -35,30 +35,30 @@ void cmd_record_end(struct cmd_session *s);
 /* Lower-case hex of at most SHA384_DIGEST_SIZE bytes. */
 void cmd_hex(char text[CMD_HEX_MAX], const uint8_t *bytes, size_t size);
 
-/* The TD, if it exists; otherwise a line says what does. */
-bool cmd_get_existing(struct cmd_session *s, const char *name, struct vm_info *info);
+/* The TD of the first argument, if it exists; otherwise a line says what does. */
+bool cmd_get_existing(struct cmd_session *s, struct vm_info *info);
 
 /* cmd_td.c */
-void cmd_list(struct cmd_session *s, const char *arg);
-void cmd_create(struct cmd_session *s, const char *arg);
-void cmd_start(struct cmd_session *s, const char *arg);
-void cmd_destroy(struct cmd_session *s, const char *arg);
-void cmd_console(struct cmd_session *s, const char *arg);
-void cmd_td_info(struct cmd_session *s, const char *arg);
-void cmd_exits(struct cmd_session *s, const char *arg);
-void cmd_vcpu_list(struct cmd_session *s, const char *arg);
+void cmd_list(struct cmd_session *s);
+void cmd_create(struct cmd_session *s);
+void cmd_start(struct cmd_session *s);
+void cmd_destroy(struct cmd_session *s);
+void cmd_console(struct cmd_session *s);
+void cmd_td_info(struct cmd_session *s);
+void cmd_exits(struct cmd_session *s);
+void cmd_vcpu_list(struct cmd_session *s);
 
 /* cmd_memory.c */
-void cmd_mem(struct cmd_session *s, const char *arg);
-void cmd_sept(struct cmd_session *s, const char *arg);
-void cmd_gpa(struct cmd_session *s, const char *arg);
-void cmd_hkid(struct cmd_session *s, const char *arg);
+void cmd_mem(struct cmd_session *s);
+void cmd_sept(struct cmd_session *s);
+void cmd_gpa(struct cmd_session *s);
+void cmd_hkid(struct cmd_session *s);
 
 /* cmd_machine.c */
-void cmd_version(struct cmd_session *s, const char *arg);
-void cmd_info(struct cmd_session *s, const char *arg);
-void cmd_tdx_check(struct cmd_session *s, const char *arg);
-void cmd_log(struct cmd_session *s, const char *arg);
-void cmd_reboot(struct cmd_session *s, const char *arg);
-void cmd_poweroff(struct cmd_session *s, const char *arg);
-void cmd_panic_test(struct cmd_session *s, const char *arg);
+void cmd_version(struct cmd_session *s);
+void cmd_info(struct cmd_session *s);
+void cmd_tdx_check(struct cmd_session *s);
+void cmd_log(struct cmd_session *s);
+void cmd_reboot(struct cmd_session *s);
+void cmd_poweroff(struct cmd_session *s);
+void cmd_panic_test(struct cmd_session *s);

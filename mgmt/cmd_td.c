@@ -26,8 +26,9 @@ static enum status explain_unknown(const struct cmd_session *s, const char *name
 	return STATUS_NOT_FOUND;
 }
 
-bool cmd_get_existing(struct cmd_session *s, const char *name, struct vm_info *info)
+bool cmd_get_existing(struct cmd_session *s, struct vm_info *info)
 {
+	const char *name = s->arg[0];
 	struct vm_error why;
 
 	if (vm_get(name, info) == STATUS_OK)
@@ -75,42 +76,43 @@ enum status cmd_start_td(struct cmd_session *s, const char *name, struct vm_erro
 	return vm_start(name, why);
 }
 
-void cmd_create(struct cmd_session *s, const char *arg)
+void cmd_create(struct cmd_session *s)
 {
 	struct vm_error why;
 	struct vm_info info;
 	char mrtd[CMD_HEX_MAX];
 
-	if (create_td(s, arg, &why) != STATUS_OK) {
+	if (create_td(s, s->arg[0], &why) != STATUS_OK) {
 		cmd_print(s, "create: %s\n", why.text);
 		return;
 	}
-	if (vm_get(arg, &info) != STATUS_OK)
+	if (vm_get(s->arg[0], &info) != STATUS_OK)
 		return;
 	cmd_hex(mrtd, info.mrtd, sizeof(info.mrtd));
-	cmd_print(s, "%s created: MRTD %s, %lu SEAMCALLs\n", arg,
+	cmd_print(s, "%s created: MRTD %s, %lu SEAMCALLs\n", s->arg[0],
 		  info.has_mrtd ? mrtd : "unknown", info.create_seamcalls);
 }
 
-void cmd_start(struct cmd_session *s, const char *arg)
+void cmd_start(struct cmd_session *s)
 {
 	struct vm_error why;
 
-	if (cmd_start_td(s, arg, &why) == STATUS_OK)
-		cmd_print(s, "%s started\n", arg);
+	if (cmd_start_td(s, s->arg[0], &why) == STATUS_OK)
+		cmd_print(s, "%s started\n", s->arg[0]);
 	else
 		cmd_print(s, "start: %s\n", why.text);
 }
 
-void cmd_destroy(struct cmd_session *s, const char *arg)
+void cmd_destroy(struct cmd_session *s)
 {
 	struct vm_error why;
 	struct vm_info info;
 
-	if (!cmd_get_existing(s, arg, &info))
+	if (!cmd_get_existing(s, &info))
 		return;
-	if (vm_destroy(arg, &why) == STATUS_OK)
-		cmd_print(s, "%s destroyed: its KeyID is free, its memory follows\n", arg);
+	if (vm_destroy(s->arg[0], &why) == STATUS_OK)
+		cmd_print(s, "%s destroyed: its KeyID is free, its memory follows\n",
+			  s->arg[0]);
 	else
 		cmd_print(s, "destroy: %s\n", why.text);
 }
@@ -118,11 +120,11 @@ void cmd_destroy(struct cmd_session *s, const char *arg)
 /* ---- Console ---- */
 
 /* The rest is the shell's, whose keyboard and screen the TD gets. */
-void cmd_console(struct cmd_session *s, const char *arg)
+void cmd_console(struct cmd_session *s)
 {
 	struct vm_info info;
 
-	if (!cmd_get_existing(s, arg, &info))
+	if (!cmd_get_existing(s, &info))
 		return;
 	cmd_print(s, "console of %s, Ctrl-] leaves it\n", info.name);
 	(void)string_copy(s->attached, sizeof(s->attached), info.name);
@@ -151,12 +153,11 @@ static void list_row(struct cmd_session *s, const char *state, const struct vm_i
 	cmd_record_end(s);
 }
 
-void cmd_list(struct cmd_session *s, const char *arg)
+void cmd_list(struct cmd_session *s)
 {
 	struct vm_info info;
 	char state[16];
 
-	(void)arg;
 	if (!s->json)
 		cmd_print(s, "%-16s %-16s %12s %12s %12s %12s %s\n", "NAME", "STATE", "VCPUS",
 			  "MEMORY/MIB", "KEYID", "EXITS", "REASON");
@@ -175,12 +176,12 @@ void cmd_list(struct cmd_session *s, const char *arg)
 	}
 }
 
-void cmd_td_info(struct cmd_session *s, const char *arg)
+void cmd_td_info(struct cmd_session *s)
 {
 	struct vm_info info;
 	char state[16];
 
-	if (!cmd_get_existing(s, arg, &info))
+	if (!cmd_get_existing(s, &info))
 		return;
 	state_text(&info, state, sizeof(state));
 	cmd_record_begin(s);
@@ -212,11 +213,11 @@ static void exits_row(struct cmd_session *s, const char *reason, uint64_t count)
 	cmd_record_end(s);
 }
 
-void cmd_exits(struct cmd_session *s, const char *arg)
+void cmd_exits(struct cmd_session *s)
 {
 	struct vm_info info;
 
-	if (!cmd_get_existing(s, arg, &info))
+	if (!cmd_get_existing(s, &info))
 		return;
 	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
 		if (info.exits_by_kind[i] != 0)
@@ -226,16 +227,16 @@ void cmd_exits(struct cmd_session *s, const char *arg)
 		exits_row(s, "total", info.exits);
 }
 
-void cmd_vcpu_list(struct cmd_session *s, const char *arg)
+void cmd_vcpu_list(struct cmd_session *s)
 {
 	struct vcpu_info vcpu;
 	struct vm_info info;
 
-	if (!cmd_get_existing(s, arg, &info))
+	if (!cmd_get_existing(s, &info))
 		return;
 	if (!s->json)
 		cmd_print(s, "%12s %12s %12s %s\n", "VCPU", "CPU", "EXITS", "STATE");
-	for (unsigned i = 0; vm_vcpu(arg, i, &vcpu); i++) {
+	for (unsigned i = 0; vm_vcpu(s->arg[0], i, &vcpu); i++) {
 		cmd_row_begin(s);
 		cmd_record_number(s, "vcpu", i);
 		cmd_record_number(s, "cpu", vcpu.cpu);
