@@ -140,7 +140,6 @@ static enum status create_vcpu(struct vm *vm, unsigned i)
 	if (v == NULL)
 		return STATUS_NO_MEMORY;
 	v->vm = vm;
-	v->index = i;
 	v->cpu = this_cpu();
 	v->posted = &posted[i];
 	atomic_init(&v->run, VCPU_STOPPED);

@@ -33,8 +33,8 @@ const char *exit_kind_name(enum exit_kind k)
 static enum exit_action crash(struct vcpu *v, tdx_status_t s, const char *what)
 {
 	vm_end(v->vm, VM_CRASHED,
-	       "vCPU %u: %s, TDH.VP.ENTER returned %s (%#lx) rcx %#lx r8 %#lx", v->index, what,
-	       tdx_code_name(tdx_code(s)), s.raw, v->regs.rcx, v->regs.r8);
+	       "vCPU %u: %s, TDH.VP.ENTER returned %s (%#lx) rcx %#lx r8 %#lx", v->td.index,
+	       what, tdx_code_name(tdx_code(s)), s.raw, v->regs.rcx, v->regs.r8);
 	return EXIT_LEAVE;
 }
 
@@ -89,7 +89,7 @@ static enum exit_action private_fault(struct vcpu *v, uint64_t at)
 			what = status_name(s);
 	}
 	td_describe_gpa(&v->vm->td, gpa(at), where, sizeof(where));
-	vm_end(v->vm, VM_CRASHED, "vCPU %u: private GPA %#lx: %s (%s)", v->index, at, what,
+	vm_end(v->vm, VM_CRASHED, "vCPU %u: private GPA %#lx: %s (%s)", v->td.index, at, what,
 	       where);
 	return EXIT_LEAVE;
 }
@@ -100,7 +100,7 @@ static enum exit_action shared_fault(struct vcpu *v, uint64_t at)
 
 	if (s == STATUS_OK)
 		return EXIT_RESUME;
-	vm_end(v->vm, VM_CRASHED, "vCPU %u: shared GPA %#lx: %s", v->index, at,
+	vm_end(v->vm, VM_CRASHED, "vCPU %u: shared GPA %#lx: %s", v->td.index, at,
 	       s == STATUS_BAD_ARG ? "neither RAM nor a file nor a device" : status_name(s));
 	return EXIT_LEAVE;
 }
@@ -124,7 +124,7 @@ static enum exit_action triple_fault(struct vcpu *v)
 	if (atomic_load(&v->vm->resets_itself))
 		vm_end(v->vm, VM_STOPPED, "the guest reset itself, which takes a new TD");
 	else
-		vm_end(v->vm, VM_CRASHED, "vCPU %u: triple fault", v->index);
+		vm_end(v->vm, VM_CRASHED, "vCPU %u: triple fault", v->td.index);
 	return EXIT_LEAVE;
 }
 

@@ -51,7 +51,6 @@ enum vcpu_run {
 struct vcpu {
 	struct td_vcpu td;
 	struct vm *vm;
-	unsigned index;
 	unsigned cpu;
 	struct vcpu *next; /* on its CPU's list */
 	struct posted_interrupts *posted;

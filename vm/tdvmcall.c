@@ -159,7 +159,7 @@ static enum exit_action map_gpa_result(struct vcpu *v, enum status s)
 		return answer(v, TDVMCALL_RETRY);
 	if (s == STATUS_NO_MEMORY)
 		return answer(v, TDVMCALL_INVALID_OPERAND);
-	vm_end(v->vm, VM_CRASHED, "vCPU %u: MapGPA at %#lx: %s", v->index, v->regs.r11,
+	vm_end(v->vm, VM_CRASHED, "vCPU %u: MapGPA at %#lx: %s", v->td.index, v->regs.r11,
 	       status_name(s));
 	return EXIT_LEAVE;
 }
@@ -213,7 +213,7 @@ static enum exit_action report_fatal_error(struct vcpu *v)
 	char text[65];
 
 	fatal_text(&v->regs, text);
-	vm_end(v->vm, VM_CRASHED, "vCPU %u reported fatal error %#lx: %s", v->index,
+	vm_end(v->vm, VM_CRASHED, "vCPU %u reported fatal error %#lx: %s", v->td.index,
 	       v->regs.r12, text);
 	return EXIT_LEAVE;
 }

@@ -165,7 +165,7 @@ static void create(void)
 		FUZZ_CHECK(v != NULL);
 		vm->vcpus[i] = v;
 		v->vm = vm;
-		v->index = i;
+		v->td.index = i;
 		v->posted = &posted[i];
 		vlapic_init(&v->apic, i, &vm->clock);
 	}
