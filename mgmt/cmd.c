@@ -12,29 +12,30 @@ static void cmd_help(struct cmd_session *s);
 
 /* clang-format off */
 static const struct cmd cmd_table[] = {
-	{"help",       "[WORD]",  "lists the words, or explains one", false, cmd_help},
-	{"version",    "",        "versions of Redoubt and of the TDX module", false, cmd_version},
-	{"info",       "",        "the machine, the TDX module, the boot files", true, cmd_info},
-	{"list",       "",        "the TDs and their states", true, cmd_list},
-	{"create",     "NAME",    "builds a configured TD and measures it", false, cmd_create},
-	{"start",      "NAME",    "runs a TD, creates it first if need be", false, cmd_start},
-	{"destroy",    "NAME",    "ends a TD and takes its memory back", false, cmd_destroy},
-	{"console",    "NAME",    "joins a TD's console; Ctrl-] leaves it", false, cmd_console},
-	{"td-info",    "NAME",    "all about one TD", true, cmd_td_info},
-	{"exits",      "NAME",    "a TD's exits by reason", true, cmd_exits},
-	{"vcpu-list",  "NAME",    "a TD's vCPUs, where and how they are", true, cmd_vcpu_list},
-	{"mem",        "",        "physical memory by owner, free KeyIDs", true, cmd_mem},
+	{"help",       "[WORD]",  "lists the words, or explains one", 0, cmd_help},
+	{"version",    "",        "versions of Redoubt and of the TDX module", 0, cmd_version},
+	{"info",       "",        "the machine, the TDX module, the boot files", CMD_JSON, cmd_info},
+	{"list",       "",        "the TDs and their states", CMD_JSON, cmd_list},
+	{"create",     "NAME",    "builds a configured TD and measures it", 0, cmd_create},
+	{"start",      "NAME",    "runs a TD, creates it first if need be", 0, cmd_start},
+	{"destroy",    "NAME",    "ends a TD and takes its memory back", CMD_TD, cmd_destroy},
+	{"console",    "NAME",    "joins a TD's console; Ctrl-] leaves it", CMD_TD, cmd_console},
+	{"td-info",    "NAME",    "all about one TD", CMD_JSON | CMD_TD, cmd_td_info},
+	{"exits",      "NAME",    "a TD's exits by reason", CMD_JSON | CMD_TD, cmd_exits},
+	{"vcpu-list",  "NAME",    "a TD's vCPUs, where and how they are", CMD_JSON | CMD_TD,
+				  cmd_vcpu_list},
+	{"mem",        "",        "physical memory by owner, free KeyIDs", CMD_JSON, cmd_mem},
 	{"sept",       "NAME [GPA]", "a TD's Secure EPT; what is mapped at 4K, from GPA on, and "
-				     "why", true, cmd_sept},
+				     "why", CMD_JSON | CMD_TD, cmd_sept},
 	{"gpa",        "NAME [GPA]", "what of a TD is private or shared; all about GPA, and what "
-				     "follows", true, cmd_gpa},
-	{"hkid",       "",        "the KeyIDs and who has them", true, cmd_hkid},
-	{"tdx-check",  "",        "what TDX needs against what is here", true, cmd_tdx_check},
+				     "follows", CMD_JSON | CMD_TD, cmd_gpa},
+	{"hkid",       "",        "the KeyIDs and who has them", CMD_JSON, cmd_hkid},
+	{"tdx-check",  "",        "what TDX needs against what is here", CMD_JSON, cmd_tdx_check},
 	{"log",        "[LEVEL]", "prints the log, or sets what the console shows: "
-				  "error, warn, info or debug", false, cmd_log},
-	{"reboot",     "",        "ends all TDs and restarts the machine", false, cmd_reboot},
-	{"poweroff",   "",        "ends all TDs and does what on-exit says", false, cmd_poweroff},
-	{"panic-test", "",        "panics, to see what panic= does", false, cmd_panic_test},
+				  "error, warn, info or debug", 0, cmd_log},
+	{"reboot",     "",        "ends all TDs and restarts the machine", 0, cmd_reboot},
+	{"poweroff",   "",        "ends all TDs and does what on-exit says", 0, cmd_poweroff},
+	{"panic-test", "",        "panics, to see what panic= does", 0, cmd_panic_test},
 };
 /* clang-format on */
 
@@ -182,7 +183,7 @@ static void print_unknown(struct cmd_session *s, const char *word)
 
 static void print_usage(struct cmd_session *s, const struct cmd *c)
 {
-	cmd_print(s, "%s%s%s%s", c->name, c->has_json ? " [-j]" : "",
+	cmd_print(s, "%s%s%s%s", c->name, (c->flags & CMD_JSON) != 0 ? " [-j]" : "",
 		  c->usage[0] != '\0' ? " " : "", c->usage);
 }
 
@@ -214,7 +215,7 @@ void cmd_execute(struct cmd_session *s, char *line)
 	s->json = false;
 	s->arg[0] = s->arg[1] = NULL;
 	while ((word = string_next_word(&line, " \t")) != NULL) {
-		if (c->has_json && strcmp(word, "-j") == 0)
+		if ((c->flags & CMD_JSON) != 0 && strcmp(word, "-j") == 0)
 			s->json = true;
 		else if (count++ < 2)
 			s->arg[count - 1] = word;
@@ -226,7 +227,8 @@ void cmd_execute(struct cmd_session *s, char *line)
 		cmd_print(s, "', found %u argument%s\n", count, count == 1 ? "" : "s");
 		return;
 	}
-	c->run(s);
+	if ((c->flags & CMD_TD) == 0 || cmd_find_td(s))
+		c->run(s);
 }
 
 bool cmd_continue(struct cmd_session *s)
@@ -248,7 +250,7 @@ static void cmd_help(struct cmd_session *s)
 		}
 		print_usage(s, c);
 		cmd_print(s, ": %s\n", c->help);
-		if (c->has_json)
+		if ((c->flags & CMD_JSON) != 0)
 			cmd_print(s, "-j: answers with one JSON object a line\n");
 		return;
 	}

@@ -20,8 +20,8 @@
 /* A list of runs of memory, printed a few lines at a time. */
 struct cmd_session;
 struct cmd_listing {
-	bool (*step)(struct cmd_session *s, const struct td *td); /* false at its end */
-	char name[TD_NAME_MAX];
+	/* False at its end. */
+	bool (*step)(struct cmd_session *s, const struct td *td);
 	gpa_t at;            /* where it goes on */
 	unsigned lines_left; /* a longer one ends with where the rest begins */
 };
@@ -36,6 +36,7 @@ struct cmd_session {
 	const char *word;                    /* the command's name */
 	bool json;                           /* -j was given */
 	const char *arg[2];                  /* NULL: not given */
+	struct vm_info td;                   /* of CMD_TD */
 	bool has_fields;                     /* of the record being printed */
 	bool in_columns;                     /* the record is a line of a table for people */
 	char attached[TD_NAME_MAX];          /* the TD whose console is joined, or "" */

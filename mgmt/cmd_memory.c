@@ -74,23 +74,18 @@ static bool parse_gpa(const char *text, gpa_t *out)
  */
 static struct td *begin(struct cmd_session *s, gpa_t *at)
 {
-	const char *name = s->arg[0];
-	struct vm_info info;
 	struct td *td;
 
 	*at = gpa(0);
-	if (!cmd_get_existing(s, &info))
-		return NULL;
 	if (s->arg[1] != NULL && !parse_gpa(s->arg[1], at)) {
 		cmd_print(s, "%s: expected a GPA like 0x200000, found '%.40s'\n", s->word,
 			  s->arg[1]);
 		return NULL;
 	}
-	td = vm_td(name);
+	td = vm_td(s->td.name);
 	if (td == NULL)
 		cmd_print(s, "%s: '%s' is %s, expected a TD that is created or running\n",
-			  s->word, name, vm_state_name(info.state));
-	(void)string_copy(s->listing.name, sizeof(s->listing.name), name);
+			  s->word, s->td.name, vm_state_name(s->td.state));
 	s->listing.lines_left = LINES_MAX;
 	return td;
 }
@@ -98,10 +93,10 @@ static struct td *begin(struct cmd_session *s, gpa_t *at)
 /* The next steps of a list, whose TD may have ended meanwhile. */
 static bool continue_list(struct cmd_session *s)
 {
-	const struct td *td = vm_td(s->listing.name);
+	const struct td *td = vm_td(s->td.name);
 
 	if (td == NULL)
-		cmd_print(s, "%s: '%s' ended before the list did\n", s->word, s->listing.name);
+		cmd_print(s, "%s: '%s' ended before the list did\n", s->word, s->td.name);
 	for (unsigned i = 0; i < STEPS_PER_POLL && td != NULL; i++)
 		if (!s->listing.step(s, td))
 			return false;
@@ -194,7 +189,7 @@ static bool describe(struct cmd_session *s, struct td *td, gpa_t at)
 	char text[96];
 
 	if (!td_next_gpa_run(td, at, &run) || run.from.raw != at.raw) {
-		cmd_print(s, "gpa: 0x%lx is no RAM of '%s'\n", at.raw, s->listing.name);
+		cmd_print(s, "gpa: 0x%lx is no RAM of '%s'\n", at.raw, s->td.name);
 		return false;
 	}
 	td_describe_gpa(td, at, text, sizeof(text));

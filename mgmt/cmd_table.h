@@ -4,11 +4,14 @@
 
 #include "mgmt/cmd.h"
 
+#define CMD_JSON 1U /* knows -j */
+#define CMD_TD   2U /* its first argument is a TD that exists: s->td */
+
 struct cmd {
 	const char *name;
 	const char *usage; /* the arguments, at most two; optional if in brackets */
 	const char *help;
-	bool has_json;
+	unsigned flags;
 	void (*run)(struct cmd_session *s);
 };
 
@@ -35,8 +38,9 @@ void cmd_record_end(struct cmd_session *s);
 /* Lower-case hex of at most SHA384_DIGEST_SIZE bytes. */
 void cmd_hex(char text[CMD_HEX_MAX], const uint8_t *bytes, size_t size);
 
-/* The TD of the first argument, if it exists; otherwise a line says what does. */
-bool cmd_get_existing(struct cmd_session *s, struct vm_info *info);
+/* Takes the TD of the first argument into s->td, if it exists; otherwise a line says what does.
+ */
+bool cmd_find_td(struct cmd_session *s);
 
 /* cmd_td.c */
 void cmd_list(struct cmd_session *s);

@@ -26,12 +26,12 @@ static enum status explain_unknown(const struct cmd_session *s, const char *name
 	return STATUS_NOT_FOUND;
 }
 
-bool cmd_get_existing(struct cmd_session *s, struct vm_info *info)
+bool cmd_find_td(struct cmd_session *s)
 {
 	const char *name = s->arg[0];
 	struct vm_error why;
 
-	if (vm_get(name, info) == STATUS_OK)
+	if (vm_get(name, &s->td) == STATUS_OK)
 		return true;
 	if (config_find_td(s->config, name) != NULL)
 		(void)explain(
@@ -106,10 +106,7 @@ void cmd_start(struct cmd_session *s)
 void cmd_destroy(struct cmd_session *s)
 {
 	struct vm_error why;
-	struct vm_info info;
 
-	if (!cmd_get_existing(s, &info))
-		return;
 	if (vm_destroy(s->arg[0], &why) == STATUS_OK)
 		cmd_print(s, "%s destroyed: its KeyID is free, its memory follows\n",
 			  s->arg[0]);
@@ -122,12 +119,8 @@ void cmd_destroy(struct cmd_session *s)
 /* The rest is the shell's, whose keyboard and screen the TD gets. */
 void cmd_console(struct cmd_session *s)
 {
-	struct vm_info info;
-
-	if (!cmd_get_existing(s, &info))
-		return;
-	cmd_print(s, "console of %s, Ctrl-] leaves it\n", info.name);
-	(void)string_copy(s->attached, sizeof(s->attached), info.name);
+	cmd_print(s, "console of %s, Ctrl-] leaves it\n", s->td.name);
+	(void)string_copy(s->attached, sizeof(s->attached), s->td.name);
 }
 
 /* ---- Reports ---- */
@@ -178,30 +171,28 @@ void cmd_list(struct cmd_session *s)
 
 void cmd_td_info(struct cmd_session *s)
 {
-	struct vm_info info;
+	const struct vm_info *info = &s->td;
 	char state[16];
 
-	if (!cmd_get_existing(s, &info))
-		return;
-	state_text(&info, state, sizeof(state));
+	state_text(info, state, sizeof(state));
 	cmd_record_begin(s);
-	cmd_record_text(s, "name", info.name);
+	cmd_record_text(s, "name", info->name);
 	cmd_record_text(s, "state", state);
-	cmd_record_text(s, "reason", info.reason[0] != '\0' ? info.reason : "-");
-	cmd_record_number(s, "vcpus", info.vcpus);
-	cmd_record_number(s, "memory_bytes", info.memory);
-	cmd_record_number(s, "private_bytes", info.private_bytes);
-	cmd_record_number(s, "shared_bytes", info.shared_bytes);
-	cmd_record_number(s, "write_back_bytes", info.write_back_bytes);
-	cmd_record_number(s, "quarantined_bytes", info.quarantined_bytes);
-	cmd_record_number(s, "keyid", info.hkid);
-	if (info.has_mrtd)
-		cmd_record_hex(s, "mrtd", info.mrtd, sizeof(info.mrtd));
-	cmd_record_number(s, "exits", info.exits);
-	cmd_record_number(s, "seamcalls", info.seamcalls);
-	cmd_record_number(s, "page_wbinvds", info.page_wbinvds);
-	cmd_record_number(s, "wbinvds", info.wbinvds);
-	cmd_record_number(s, "create_seamcalls", info.create_seamcalls);
+	cmd_record_text(s, "reason", info->reason[0] != '\0' ? info->reason : "-");
+	cmd_record_number(s, "vcpus", info->vcpus);
+	cmd_record_number(s, "memory_bytes", info->memory);
+	cmd_record_number(s, "private_bytes", info->private_bytes);
+	cmd_record_number(s, "shared_bytes", info->shared_bytes);
+	cmd_record_number(s, "write_back_bytes", info->write_back_bytes);
+	cmd_record_number(s, "quarantined_bytes", info->quarantined_bytes);
+	cmd_record_number(s, "keyid", info->hkid);
+	if (info->has_mrtd)
+		cmd_record_hex(s, "mrtd", info->mrtd, sizeof(info->mrtd));
+	cmd_record_number(s, "exits", info->exits);
+	cmd_record_number(s, "seamcalls", info->seamcalls);
+	cmd_record_number(s, "page_wbinvds", info->page_wbinvds);
+	cmd_record_number(s, "wbinvds", info->wbinvds);
+	cmd_record_number(s, "create_seamcalls", info->create_seamcalls);
 	cmd_record_end(s);
 }
 
@@ -215,25 +206,20 @@ static void exits_row(struct cmd_session *s, const char *reason, uint64_t count)
 
 void cmd_exits(struct cmd_session *s)
 {
-	struct vm_info info;
-
-	if (!cmd_get_existing(s, &info))
-		return;
 	for (unsigned i = 0; i < EXIT_KIND_COUNT; i++) {
-		if (info.exits_by_kind[i] != 0)
-			exits_row(s, exit_kind_name((enum exit_kind)i), info.exits_by_kind[i]);
+		uint64_t count = s->td.exits_by_kind[i];
+
+		if (count != 0)
+			exits_row(s, exit_kind_name((enum exit_kind)i), count);
 	}
 	if (!s->json)
-		exits_row(s, "total", info.exits);
+		exits_row(s, "total", s->td.exits);
 }
 
 void cmd_vcpu_list(struct cmd_session *s)
 {
 	struct vcpu_info vcpu;
-	struct vm_info info;
 
-	if (!cmd_get_existing(s, &info))
-		return;
 	if (!s->json)
 		cmd_print(s, "%12s %12s %12s %s\n", "VCPU", "CPU", "EXITS", "STATE");
 	for (unsigned i = 0; vm_vcpu(s->arg[0], i, &vcpu); i++) {
