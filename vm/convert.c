@@ -188,12 +188,11 @@ static enum status ram_fault(struct vm *vm, uint64_t at)
 {
 	uint64_t page = align_down(at, SIZE_4K);
 	uint64_t next = page;
-	enum status s = STATUS_OK;
+	enum status s;
 
 	take_token(vm);
-	if (!shared_mem_is_mapped(&vm->shared, gpa(page)))
-		s = convert_ram(vm, &next, page + SIZE_4K, true);
-	if (s == STATUS_OK && !shared_mem_is_mapped(&vm->shared, gpa(page)))
+	s = convert_ram(vm, &next, page + SIZE_4K, true);
+	if (s == STATUS_OK)
 		s = back_shared(vm, page, SIZE_4K);
 	give_token(vm);
 	return s;

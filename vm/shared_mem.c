@@ -130,8 +130,7 @@ static enum status back_page(struct shared_mem *m, gpa_t at, enum page_level lev
 	return s;
 }
 
-/* What covers `at`: the size of its page if mapped, else 0. */
-static uint64_t mapped_size(struct shared_mem *m, gpa_t at)
+uint64_t shared_mem_backed(struct shared_mem *m, gpa_t at)
 {
 	enum page_level level;
 	hpa_t page;
@@ -143,12 +142,10 @@ static uint64_t mapped_size(struct shared_mem *m, gpa_t at)
 	return found ? level_size(level) : 0;
 }
 
-bool shared_mem_is_mapped(struct shared_mem *m, gpa_t at) { return mapped_size(m, at) != 0; }
-
 /* Backs or skips the page at `at`; *step is how far that reaches. */
 static enum status populate_step(struct shared_mem *m, gpa_t at, uint64_t left, uint64_t *step)
 {
-	*step = mapped_size(m, at);
+	*step = shared_mem_backed(m, at);
 	if (*step != 0) {
 		*step -= at.raw & (*step - 1);
 		return STATUS_OK;

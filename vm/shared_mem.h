@@ -64,5 +64,5 @@ MUST_CHECK enum status shared_mem_populate(struct shared_mem *m, gpa_t at, uint6
  */
 MUST_CHECK enum status shared_mem_unmap(struct shared_mem *m, gpa_t at, uint64_t size);
 
-/* Is `at` backed by a page? */
-bool shared_mem_is_mapped(struct shared_mem *m, gpa_t at);
+/* The size of the page that backs `at`; 0 if none does. */
+uint64_t shared_mem_backed(struct shared_mem *m, gpa_t at);

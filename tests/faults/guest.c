@@ -71,7 +71,7 @@ static bool is_reachable(struct vm *vm, uint64_t at)
 	mirror_entry_t e;
 
 	if (at & SHARED)
-		return shared_mem_is_mapped(&vm->shared, gpa(at & ~SHARED));
+		return shared_mem_backed(&vm->shared, gpa(at & ~SHARED)) != 0;
 	e = sept_read(sept_find(&vm->td.sept, gpa(at), LEVEL_4K));
 	return mirror_is_leaf(e) && !mirror_is_blocked(e);
 }

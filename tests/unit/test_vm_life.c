@@ -364,9 +364,9 @@ static void map_gpa_and_back(uint64_t at, uint64_t size)
 	guest_rounds(3);
 	EXPECT_EQ(steps[0].answer[0], TDVMCALL_SUCCESS);
 	EXPECT_EQ(atomic_load(&vm->shared.bytes), size);
-	EXPECT_TRUE(shared_mem_is_mapped(&vm->shared, gpa(at)));
-	EXPECT_TRUE(shared_mem_is_mapped(&vm->shared, gpa(at + size - 1)));
-	EXPECT_TRUE(!shared_mem_is_mapped(&vm->shared, gpa(at + size)));
+	EXPECT_TRUE(shared_mem_backed(&vm->shared, gpa(at)) != 0);
+	EXPECT_TRUE(shared_mem_backed(&vm->shared, gpa(at + size - 1)) != 0);
+	EXPECT_EQ(shared_mem_backed(&vm->shared, gpa(at + size)), 0);
 	destroy();
 	expect_stock(&before);
 	guest_start(steps, 3);
@@ -374,7 +374,7 @@ static void map_gpa_and_back(uint64_t at, uint64_t size)
 	guest_rounds(3);
 	EXPECT_EQ(steps[2].answer[0], TDVMCALL_SUCCESS);
 	EXPECT_EQ(atomic_load(&vm->shared.bytes), 0);
-	EXPECT_TRUE(!shared_mem_is_mapped(&vm->shared, gpa(at)));
+	EXPECT_EQ(shared_mem_backed(&vm->shared, gpa(at)), 0);
 	destroy();
 	expect_stock(&before);
 }

@@ -54,7 +54,7 @@ static void check_page(uint64_t at, bool expected)
 	struct sept_slot slot = sept_find(&vm->td.sept, gpa(at), LEVEL_4K);
 
 	EXPECT_EQ(is_private(at), expected);
-	EXPECT_EQ(shared_mem_is_mapped(&vm->shared, gpa(at)), !expected);
+	EXPECT_EQ(shared_mem_backed(&vm->shared, gpa(at)) == 0, expected);
 	if (!expected)
 		EXPECT_TRUE(!mirror_is_leaf(sept_read(slot)));
 }
