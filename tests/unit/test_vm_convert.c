@@ -140,7 +140,7 @@ TEST(vm_conversion_that_finds_too_few_frames_leaves_all_private)
 	EXPECT_EQ(shared_bytes(), 0);
 	for (uint64_t page = at; page < at + SIZE_2M; page += SIZE_4K) {
 		EXPECT_TRUE(td_is_private(&web()->td, gpa(page), &uniform));
-		EXPECT_TRUE(!shared_mem_is_mapped(&web()->shared, gpa(page)));
+		EXPECT_EQ(shared_mem_backed(&web()->shared, gpa(page)), 0);
 	}
 	mirror_check(&web()->td);
 	/* The guest may ask as often as it likes. */
@@ -187,7 +187,7 @@ static void note_invept(void)
 {
 	invepts[this_cpu()]++;
 	/* Unmapped already, and nobody else has it yet. */
-	EXPECT_TRUE(!shared_mem_is_mapped(&web()->shared, gpa(4 * SIZE_2M)));
+	EXPECT_EQ(shared_mem_backed(&web()->shared, gpa(4 * SIZE_2M)), 0);
 	EXPECT_EQ(frame_owner_of(shared_frame), FRAME_SHARED);
 }
 
@@ -311,7 +311,7 @@ static void check_windows(void)
 
 			shared += naive[w][i];
 			EXPECT_EQ(td_is_private(&web()->td, at, &uniform), !naive[w][i]);
-			EXPECT_EQ(shared_mem_is_mapped(&web()->shared, at), naive[w][i]);
+			EXPECT_EQ(shared_mem_backed(&web()->shared, at) != 0, naive[w][i]);
 			EXPECT_TRUE(!naive[w][i] || !mirror_is_leaf(sept_read(slot)));
 		}
 	EXPECT_EQ(shared_bytes(), shared * SIZE_4K);
