@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "vm/exit.h"
 
+#include <stddef.h>
+
 #include "core/hw.h"
 #include "guest-abi/ghci.h"
 #include "tdx/status.h"
@@ -32,9 +34,12 @@ const char *exit_kind_name(enum exit_kind k)
 
 static enum exit_action crash(struct vcpu *v, tdx_status_t s, const char *what)
 {
+	const char *status = tdx_code_name(tdx_code(s));
+
 	vm_end(v->vm, VM_CRASHED,
 	       "vCPU %u: %s, TDH.VP.ENTER returned %s (%#lx) rcx %#lx r8 %#lx", v->td.index,
-	       what, tdx_code_name(tdx_code(s)), s.raw, v->regs.rcx, v->regs.r8);
+	       what, status != NULL ? status : "an unknown status", s.raw, v->regs.rcx,
+	       v->regs.r8);
 	return EXIT_LEAVE;
 }
 

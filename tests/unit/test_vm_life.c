@@ -614,3 +614,11 @@ TEST(vm_enter_that_finds_the_td_dead_ends_it)
 	hosted_inject(TDH_VP_ENTER, 1, 1, (uint64_t)TDX_NON_RECOVERABLE_TD << 32);
 	expect_end(VM_CRASHED, "the TD is lost, TDH.VP.ENTER returned TDX_NON_RECOVERABLE_TD");
 }
+
+TEST(vm_enter_that_returns_an_unknown_status_ends_the_td_with_its_number)
+{
+	guest_machine();
+	guest_start(NULL, 0);
+	hosted_inject(TDH_VP_ENTER, 1, 1, UINT64_C(0x8000beef00000000));
+	expect_end(VM_CRASHED, "returned an unknown status (0x8000beef00000000)");
+}
