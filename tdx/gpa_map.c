@@ -563,7 +563,8 @@ static void gib_commit(struct gpa_map *map, uint64_t index, uint64_t word, uint6
 
 /* ---- The map ---- */
 
-static uint64_t gib_count(const struct gpa_map *map) { return map->pages / GIB_PAGES; }
+static uint64_t gib_count(const struct gpa_map *map) { return map->end.raw / SIZE_1G; }
+static uint64_t page_count(const struct gpa_map *map) { return map->end.raw / SIZE_4K; }
 
 /* A word per GiB instead of the one for all; they say the same. */
 static bool root_split(struct gpa_map *map) REQUIRES(map->lock)
@@ -594,10 +595,10 @@ static uint64_t gib_word(uint64_t root, uint64_t index)
 static bool root_set(struct gpa_map *map, uint64_t from, uint64_t to, uint64_t kind)
 	REQUIRES(map->lock)
 {
-	struct extent e = extent_of(READ(map->root), 0, map->pages);
+	struct extent e = extent_of(READ(map->root), 0, page_count(map));
 
 	if (!extent_set(&e, from, to, kind) ||
-	    (map->pages >= RUN_PAGES && !(is_alike(&e) && e.around == GPA_PRIVATE)))
+	    (page_count(map) >= RUN_PAGES && !(is_alike(&e) && e.around == GPA_PRIVATE)))
 		return false;
 	WRITE(map->root, run_word(&e));
 	return true;
@@ -647,8 +648,7 @@ enum status gpa_map_set(struct gpa_map *map, gpa_t at, uint64_t size, enum gpa_k
 	uint64_t end = at.raw + size;
 	enum status s;
 
-	if ((at.raw | size) % SIZE_4K || size == 0 || end < at.raw ||
-	    end / SIZE_4K > map->pages)
+	if ((at.raw | size) % SIZE_4K || size == 0 || end < at.raw || end > map->end.raw)
 		return STATUS_BAD_ARG;
 	spin_lock(&map->lock);
 	s = set_locked(map, at.raw / SIZE_4K, end / SIZE_4K, kind);
@@ -660,7 +660,7 @@ enum status gpa_map_init(struct gpa_map *map, gpa_t end)
 {
 	if (end.raw > GUEST_END_MAX)
 		return STATUS_BAD_ARG;
-	map->pages = align_up(end.raw, SIZE_1G) / SIZE_4K;
+	map->end = gpa(align_up(end.raw, SIZE_1G));
 	return STATUS_OK;
 }
 
@@ -701,7 +701,7 @@ INLINE uint64_t run_distance(uint64_t word, uint64_t page)
 /* `limit`: end of the word's extent. */
 INLINE void look_at_run(uint64_t word, uint64_t page, uint64_t limit, struct look *l)
 {
-	l->kind = gpa_run_kind(word, page);
+	l->kind = gpa_run_kind(word, gpa(page * SIZE_4K));
 	l->end = min64(page + run_distance(word, page), limit);
 	l->level = LEVEL_1G;
 	if (run_distance(word, align_down(page, RANGE_PAGES)) < RANGE_PAGES)
@@ -749,7 +749,7 @@ INLINE bool try_look(const struct gpa_map *map, uint64_t page, struct look *l)
 	uint64_t word = gpa_run_word(root) ? root : FOLLOW(gibs_of(root)[page / GIB_PAGES]);
 
 	if (gpa_run_word(word)) {
-		uint64_t end = gpa_run_word(root) ? map->pages
+		uint64_t end = gpa_run_word(root) ? page_count(map)
 						  : align_down(page, GIB_PAGES) + GIB_PAGES;
 
 		look_at_run(word, page, end, l);
@@ -783,15 +783,16 @@ INLINE struct look look(const struct gpa_map *map, uint64_t page)
 }
 
 /* The bit says it, unless its range has odd pages. */
-enum gpa_kind gpa_map_kind_below(const struct gpa_map *map, uint64_t page)
+enum gpa_kind gpa_map_kind_below(const struct gpa_map *map, gpa_t at)
 {
+	uint64_t page = at.raw / SIZE_4K;
 	uint64_t before = FOLLOW(map->sequence);
 	uint64_t word = FOLLOW(gibs_of(READ(map->root))[page / GIB_PAGES]);
 	bool per_page = type_of(word) == BITMAP;
 	bool kind;
 
 	if (gpa_run_word(word))
-		return gpa_run_kind(word, page);
+		return gpa_run_kind(word, at);
 	kind = bit_get(bits_of(word), page % GIB_PAGES / (per_page ? 1 : RANGE_PAGES));
 	if (type_of(word) > RANGES && kind)
 		return look_again(map, page).kind;
@@ -806,7 +807,7 @@ enum gpa_kind gpa_map_lookup(const struct gpa_map *map, gpa_t at, enum page_leve
 	uint64_t page = at.raw / SIZE_4K;
 	struct look l = {.kind = GPA_SHARED};
 
-	if (page < map->pages)
+	if (page < page_count(map))
 		l = look(map, page);
 	*uniform = l.level;
 	return l.kind;
@@ -820,7 +821,7 @@ gpa_t gpa_map_run_end(const struct gpa_map *map, gpa_t at, gpa_t limit)
 	while (page * SIZE_4K < limit.raw) {
 		struct look l = {GPA_SHARED, LEVEL_4K, limit.raw / SIZE_4K + 1};
 
-		if (page < map->pages)
+		if (page < page_count(map))
 			l = look(map, page);
 		if (l.kind != kind)
 			return gpa(page * SIZE_4K);

@@ -27,7 +27,7 @@ enum gpa_kind { GPA_PRIVATE, GPA_SHARED };
 #define GPA_MAP_TYPES 7 /* of objects, each of one size */
 
 struct gpa_map {
-	uint64_t pages; /* of the guest, whole GiBs */
+	gpa_t end; /* of the guest, whole GiBs */
 	/* A run word for the whole guest, or the address of a word per GiB, for good then. */
 	atomic_uint_least64_t root;
 	atomic_uint_least64_t sequence; /* odd while what lies below a GiB's word changes */
@@ -55,23 +55,24 @@ MUST_CHECK enum status gpa_map_set(struct gpa_map *map, gpa_t at, uint64_t size,
  * around and leave a private run out. 31:1 first, 63:33 count. Zero is all private.
  */
 static inline bool gpa_run_word(uint64_t word) { return !(word & 1); }
-static inline enum gpa_kind gpa_run_kind(uint64_t word, uint64_t page)
+/* Counts half pages, as the word does: which half makes no difference between even bounds. */
+static inline enum gpa_kind gpa_run_kind(uint64_t word, gpa_t at)
 {
-	return (enum gpa_kind)((uint32_t)(2 * page) - (uint32_t)word < word >> 32);
+	return (enum gpa_kind)((uint32_t)(at.raw / (SIZE_4K / 2)) - (uint32_t)word < word >>
+			       32);
 }
 
-/* gpa_map_kind() of a page below the end where the root is no run word. */
-enum gpa_kind gpa_map_kind_below(const struct gpa_map *map, uint64_t page);
+/* gpa_map_kind() below the end where the root is no run word. */
+enum gpa_kind gpa_map_kind_below(const struct gpa_map *map, gpa_t at);
 
 /* What `at` is. Beyond the end: shared. Inline: most guests have one run only. */
 static inline enum gpa_kind gpa_map_kind(const struct gpa_map *map, gpa_t at)
 {
 	uint64_t root = atomic_load_explicit(&map->root, memory_order_acquire);
-	uint64_t page = at.raw / SIZE_4K;
 
-	if (page >= map->pages)
+	if (at.raw >= map->end.raw)
 		return GPA_SHARED;
-	return gpa_run_word(root) ? gpa_run_kind(root, page) : gpa_map_kind_below(map, page);
+	return gpa_run_word(root) ? gpa_run_kind(root, at) : gpa_map_kind_below(map, at);
 }
 
 /* The same, and the largest level at which all around it is alike. Beyond the end: 4K. */
