@@ -9,7 +9,8 @@ instruction. Prints a line
 
 for each kind of exit after which the vCPU was entered again at once, and exit_path_KIND_waited
 for those after which the CPU went round its loop first: it slept, had other work, or polled the
-console. Fails when the median of a kind in BUDGET is above its number, or none was seen.
+console, as after nearly every HLT. Fails when the median of a kind in BUDGET is above its
+number, or none of it was seen.
 """
 import argparse
 import collections
@@ -163,8 +164,8 @@ def report(kinds):
     print("# kind exits min median max")
     for kind, n in sorted(kinds.items()):
         print(f"exit_path_{kind} {len(n)} {n[0]} {n[len(n) // 2]} {n[-1]}")
-    return [k for k, most in BUDGET.items() if k not in kinds or
-            kinds[k][len(kinds[k]) // 2] > most]
+    return [k for k, most in BUDGET.items() if k not in kinds and k + "_waited" not in kinds or
+            k in kinds and kinds[k][len(kinds[k]) // 2] > most]
 
 
 def main():
