@@ -51,10 +51,9 @@ enum status td_frame_take(struct td *td, enum page_level level, enum frame_owner
 	/* vm_create() had enough initialised; other TDs may have taken it meanwhile. */
 	while (s == STATUS_NO_MEMORY && tdmr_init_one_more())
 		s = frame_alloc(level, owner, out);
-	if (s != STATUS_NO_MEMORY || atomic_load(&td->returned_bytes) == 0)
-		return s;
-	s = td_returned_collect(td);
-	return s ? s : frame_alloc(level, owner, out);
+	while (s == STATUS_NO_MEMORY && !(s = td_returned_collect(td)))
+		s = frame_alloc(level, owner, out);
+	return s;
 }
 
 void td_frame_return(hpa_t at, uint64_t size)

@@ -47,7 +47,8 @@ void td_returned_free(struct td_returned *r);
 void td_returned_put(struct td *td, struct td_returned *r, struct sept_slot slot,
 		     mirror_entry_t e);
 
-/* td_write_back() by PAGE.WBINVD alone, which asks nothing of other CPUs: of all that waits. */
+/* td_write_back() by PAGE.WBINVD alone, which asks nothing of other CPUs: of one of those that
+ * wait. STATUS_BUSY, and STATUS_NO_MEMORY when none does. */
 MUST_CHECK enum status td_returned_collect(struct td *td);
 
 /* At the TD's end: CACHE.WB has done it for all of them, or the key is lost. */

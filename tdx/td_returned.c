@@ -120,7 +120,13 @@ static enum status write_back(struct td *td, unsigned budget)
 	return s;
 }
 
-enum status td_returned_collect(struct td *td) { return write_back(td, UINT32_MAX); }
+enum status td_returned_collect(struct td *td)
+{
+	unsigned budget = UINT32_MAX;
+	struct td_returned *r = td->key_stage == TD_KEY_ASSIGNED ? pop(td) : NULL;
+
+	return r ? write_back_one(td, r, &budget) : STATUS_NO_MEMORY;
+}
 
 /* ---- All at once ---- */
 

@@ -128,16 +128,10 @@ enum status td_unmap_private_begin(struct td *td, gpa_t at, uint64_t size)
  * removal that has begun can go on. */
 static enum status remove_leaf(struct td *td, struct sept_slot slot)
 {
-	enum status s;
+	enum status s = is_cut(td, slot) ? STATUS_BUSY : td_remove_blocked(td, slot);
 
-	if (is_cut(td, slot))
-		return STATUS_BUSY;
-	s = td_remove_blocked(td, slot);
-	if (s == STATUS_NO_MEMORY && atomic_load(&td->returned_bytes) != 0) {
-		s = td_returned_collect(td);
-		if (!s)
-			s = td_remove_blocked(td, slot);
-	}
+	while (s == STATUS_NO_MEMORY && !(s = td_returned_collect(td)))
+		s = td_remove_blocked(td, slot);
 	return s;
 }
 

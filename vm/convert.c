@@ -71,14 +71,17 @@ static enum status unmap_private(struct vm *vm, uint64_t at, uint64_t size)
 	return do_quiesced(vm, td_unmap_private_commit, at, size);
 }
 
-/* Where memory is short, what the TD gave up itself may be all there is. */
+/*
+ * Where memory is short, what the TD gave up itself may be all there is: as much at a time as a
+ * call converts, which keeps the call short and its pages large.
+ */
 static enum status back_shared(struct vm *vm, uint64_t at, uint64_t size)
 {
 	enum status s = shared_mem_populate(&vm->shared, gpa(at), size);
 	bool done;
 
-	if (s == STATUS_NO_MEMORY && atomic_load(&vm->td.returned_bytes) != 0 &&
-	    td_write_back(&vm->td, UINT32_MAX, &done) == STATUS_OK)
+	while (s == STATUS_NO_MEMORY && atomic_load(&vm->td.returned_bytes) != 0 &&
+	       td_write_back(&vm->td, CONVERT_CHUNK / PAGE_SIZE, &done) == STATUS_OK)
 		s = shared_mem_populate(&vm->shared, gpa(at), size);
 	return s;
 }

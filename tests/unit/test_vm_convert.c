@@ -116,6 +116,18 @@ TEST(vm_conversion_in_a_full_machine_shares_the_frames_that_the_td_gives_up)
 	mirror_check(&web()->td);
 }
 
+TEST(vm_conversion_in_a_full_machine_writes_back_no_more_frames_than_it_takes)
+{
+	start();
+	EXPECT_EQ(convert(4 * SIZE_2M, 4 * SIZE_2M, true), STATUS_OK);
+	EXPECT_EQ(atomic_load(&web()->td.returned_bytes), 4 * SIZE_2M);
+	fill_machine(0);
+	/* A Secure EPT page to split the region, and a page to share. */
+	EXPECT_EQ(convert(9 * SIZE_2M, SIZE_4K, true), STATUS_OK);
+	EXPECT_EQ(atomic_load(&web()->td.returned_bytes), 3 * SIZE_2M + SIZE_4K);
+	mirror_check(&web()->td);
+}
+
 static unsigned lines;
 
 static void count_line(void *ctx, const char *line)
