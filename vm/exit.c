@@ -137,7 +137,7 @@ static enum exit_action triple_fault(struct vcpu *v)
 static OUT_OF_LINE enum exit_action dispatch(struct vcpu *v, tdx_status_t s)
 {
 	switch (s.raw & REASON_MASK) {
-	case EXIT_TDCALL:
+	case EXIT_TDCALL: /* with flags above the reason */
 		return vcpu_handle_tdvmcall(v);
 	case EXIT_EXTERNAL_INTERRUPT:
 		return count(v, EXIT_KIND_INTERRUPT, EXIT_LEAVE);

@@ -15,8 +15,12 @@ struct lock {
 
 static void *create(uint64_t end)
 {
+	struct lock *l = calloc(1, sizeof(*l));
+
 	(void)end;
-	return calloc(1, sizeof(struct lock));
+	if (!l)
+		bench_fail("no memory");
+	return l;
 }
 
 static void destroy(void *self) { free(self); }
